@@ -1,0 +1,56 @@
+# Every command a person needs. `make help` lists them.
+PYTHON ?= python3
+BOOK := .venv-book/bin
+TEST := .venv/bin
+PIP := pip install --quiet --disable-pip-version-check --constraint constraints.txt
+export PYTHONWARNINGS ?= ignore::DeprecationWarning
+
+.PHONY: help book serve test lint tests labs execute bench publish clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+book: .venv-book/ready ## render the stored outputs (no TensorFlow) and say which page to open
+	$(BOOK)/jupyter-book build . -q -W -n --keep-going
+	@echo "Open $(CURDIR)/_build/html/index.html"
+
+serve: book ## show the book at http://localhost:8000
+	$(BOOK)/python -m http.server --directory _build/html 8000
+
+test: lint tests labs ## everything: lint, tests of helpers and book, every lab run again and compared
+
+lint: .venv/ready ## ruff: rules and format, notebooks included
+	$(TEST)/ruff check .
+	$(TEST)/ruff format --check .
+
+tests: .venv/ready book ## tests of the helpers, of the labs' form and of the rendered book
+	$(TEST)/pytest tests
+
+labs: .venv/ready ## run every lab again; its text outputs must be the stored ones
+	$(TEST)/pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --durations 5 notebooks
+
+execute: .venv/ready ## run the labs again in place: make execute [LABS="03-backward-pass ..."]
+	$(TEST)/python tools/execute_labs.py $(LABS)
+
+bench: .venv/ready ## measure the speeds and sizes that the book reports
+	$(TEST)/python tools/bench.py
+
+publish: .venv/ready ## set the book's address everywhere: make publish REPO=owner/name
+	$(TEST)/python tools/publish.py $(REPO)
+
+clean: ## remove what was built, keep the environments
+	rm -rf _build
+
+# The two environments. They are made again when what they are made from changes.
+.venv-book/ready: constraints.txt
+	$(PYTHON) tools/check_python.py
+	$(PYTHON) -m venv .venv-book
+	$(BOOK)/$(PIP) jupyter-book
+	@touch $@
+
+.venv/ready: constraints.txt pyproject.toml
+	$(PYTHON) tools/check_python.py
+	$(PYTHON) -m venv .venv
+	$(TEST)/$(PIP) --editable ".[test]"
+	@touch $@

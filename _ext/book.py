@@ -1,0 +1,125 @@
+"""The book's own Sphinx extension.
+
+* directive ``{claims}``: all claims of all labs, from their stored outputs;
+* role ``{measured}`NN-stem | sentence of the claim | format spec` ``: one measured value;
+* links to the published book become links inside the build, so that it can be read offline.
+
+A sentence that no lab claims is a warning, and warnings are errors.
+"""
+
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+import nbformat
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxRole
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src"))
+
+from helpers.claims import CLAIM_LINE  # noqa: E402
+
+logger = logging.getLogger(__name__)
+
+
+@cache
+def claims_of(path):
+    """The title of the lab at ``path`` and its claims, in order, each with its section's title."""
+    title, section, found = "", "", []
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            for level, text in re.findall(r"^(##?) (.+)$", cell.source, re.MULTILINE):
+                title, section = (text, section) if level == "#" else (title, text)
+            continue
+        for output in cell.outputs:
+            for match in CLAIM_LINE.finditer(output.get("text", "")):
+                found.append(match.groupdict("") | {"section": section})
+    return title, found
+
+
+def labs():
+    return sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def number(text):
+    """The measured value as it was printed, back as a number."""
+    if text in ("True", "False"):
+        return text == "True"
+    return float(text.replace(",", ""))
+
+
+class Measured(SphinxRole):
+    """``{measured}`02-forward-pass | sentence | .1%` ``; the format may be left out."""
+
+    def run(self):
+        stem, sentence, *spec = (part.strip() for part in self.text.split("|"))
+        path = ROOT / "notebooks" / f"{stem}.ipynb"
+        found = claims_of(path)[1] if path.exists() else []
+        values = [c["value"] for c in found if c["sentence"] == sentence]
+        if len(values) != 1:
+            reason = f"lab {stem} has {len(values)} claims '{sentence}', not one"
+            logger.warning(reason, location=self.get_location())
+            return [nodes.Text("?")], []
+        self.env.note_dependency(str(path))
+        text = format(number(values[0]), spec[0]) if spec else values[0]
+        return [nodes.inline("", text.replace("-", "−"), classes=["measured"])], []
+
+
+class Claims(Directive):
+    """All claims of all labs, as one section a lab."""
+
+    def run(self):
+        env = self.state.document.settings.env
+        sections = []
+        for path in labs():
+            env.note_dependency(str(path))
+            title, found = claims_of(path)
+            section = nodes.section(ids=[f"claims-{path.stem}"])
+            section += nodes.title("", title.replace("`", ""))
+            section += nodes.bullet_list(
+                "", *(self.item(path, c) for c in found), classes=["claims"]
+            )
+            if found:
+                sections.append(section)
+        return sections
+
+    @staticmethod
+    def item(path, c):
+        anchor = nodes.make_id(re.sub(r"[`*$]", "", c["section"]))
+        link = nodes.reference("", c["sentence"], refuri=f"../notebooks/{path.stem}.html#{anchor}")
+        facts = f"{c['bound']}; measured {c['value']} {c['unit']}".strip()
+        fact_node = nodes.inline("", facts, classes=["claim-facts"])
+        return nodes.list_item("", nodes.paragraph("", "", link, nodes.Text(" "), fact_node))
+
+
+def localize_links(app, doctree, docname):
+    """Turn links to the published book into links relative to this page."""
+    base = app.config.html_baseurl
+    if not base or app.builder.format != "html":
+        return
+    for node in doctree.findall(nodes.reference):
+        uri = node.get("refuri", "")
+        if not uri.startswith(base):
+            continue
+        target, _, anchor = uri[len(base) :].partition("#")
+        page = target.removesuffix(".html") or "index"
+        if page not in app.env.found_docs and page != "index":
+            logger.warning(f"link to a page that the book does not have: {uri}", location=node)
+            continue
+        page = app.config.root_doc if page == "index" else page
+        node["refuri"] = app.builder.get_relative_uri(docname, page) + (
+            "#" + quote(anchor) if anchor else ""
+        )
+        node["internal"] = True
+
+
+def setup(app):
+    app.add_role("measured", Measured())
+    app.add_directive("claims", Claims)
+    app.connect("doctree-resolved", localize_links)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
