@@ -40,12 +40,15 @@ def conv2d(x, w, b, stride=1, padding="valid", groups=1, dilation=1):
         np.tensordot(_windows(part, reach, stride, dilation), kernels, 3)
         for part, kernels in zip(_split(padded, groups), _split(w, groups), strict=True)
     ]
-    return np.concatenate(y, axis=3) + b, cache
+    y = np.concatenate(y, axis=3) + b
+    return y, (*cache, y.shape)
 
 
 def conv2d_backward(dy, cache):
     """From dy, shaped as y, return (dx, dw, db). See chapter 3 for the derivation."""
-    padded, w, stride, groups, dilation, pads = cache
+    padded, w, stride, groups, dilation, pads, shape = cache
+    if dy.shape != shape:
+        _fail("dy", f"shape {dy.shape}", f"{shape}, as y has")
     kh, kw = w.shape[:2]
     reach = (dilation * (kh - 1) + 1, dilation * (kw - 1) + 1)
     dpadded, dw = np.zeros_like(padded), np.empty_like(w)
@@ -119,7 +122,7 @@ def lrn_backward(dy, cache):
 def relu(x):
     """max(0, x), for an array of any shape (section 3.1)."""
     positive = x > 0
-    return x * positive, positive
+    return np.maximum(x, 0), positive
 
 
 def relu_backward(dy, cache):
