@@ -1,0 +1,76 @@
+"""Claims print what they check, and the book and nbval read back exactly that."""
+
+import re
+from configparser import RawConfigParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers.claims import CLAIM_LINE, ClaimError, claim
+
+SANITIZER = Path(__file__).parent / "nbval.cfg"
+
+
+@pytest.mark.parametrize(
+    ("bounds", "good", "bad"),
+    [
+        ({"at_most": 1e-12}, 1e-12, 1.1e-12),
+        ({"at_least": 0.03}, 0.03, 0.0299),
+        ({"at_least": 1, "at_most": 2}, 1.5, 2.5),
+        ({"at_least": 1, "at_most": 2}, 1, 0.5),
+        ({"equals": 118}, 118, 119),
+        ({"equals": True}, True, False),
+    ],
+)
+def test_holds_inside_the_bound_and_raises_outside(bounds, good, bad, capsys):
+    claim("a thing", good, **bounds)
+    assert capsys.readouterr().out.startswith("✓ a thing (")
+    with pytest.raises(ClaimError, match=r"✗ a thing \(.*; measured "):
+        claim("a thing", bad, **bounds)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("value", [float("nan"), np.float32("nan"), "0.5", None])
+def test_what_is_no_number_never_holds(value):
+    with pytest.raises(ClaimError):
+        claim("a thing", value, at_most=1)
+
+
+@pytest.mark.parametrize("bounds", [{}, {"equals": 1, "at_most": 2}, {"at_least": 2, "at_most": 1}])
+def test_senseless_bounds_are_refused(bounds):
+    with pytest.raises(ValueError, match=r"bound|equals|nothing fits"):
+        claim("a thing", 1, **bounds)
+
+
+@pytest.mark.parametrize("sentence", ["", "two\nlines", "a | b"])
+def test_senseless_sentences_are_refused(sentence):
+    with pytest.raises(ValueError, match="one line"):
+        claim(sentence, 1, at_most=1)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "printed"),
+    [
+        (60965224, "", "60,965,224"),
+        (np.int64(3), "", "3"),
+        (np.float32(0.25), "accuracy", "0.25"),
+        (3.123456e-15, "", "3.123e-15"),
+        (True, "", "True"),
+        (12.0, "ms", "12"),
+    ],
+)
+def test_the_line_reads_back_and_only_the_value_is_sanitized(value, unit, printed, capsys):
+    claim("with (parts; in it)", value, at_most=1e9, unit=unit)
+    line = capsys.readouterr().out.rstrip("\n")
+    match = CLAIM_LINE.fullmatch(line)
+    assert match["sentence"] == "with (parts; in it)"
+    assert match["bound"] == "at most 1e+09"
+    assert match["value"] == printed
+    assert (match["unit"] or "") == unit
+    config = RawConfigParser()
+    config.read(SANITIZER, encoding="utf-8")
+    rule = dict(config["measured value of a claim"])
+    cleaned = re.sub(rule["regex"], rule["replace"], line)
+    assert cleaned == "✓ with (parts; in it) (at most 1e+09; measured …)"
+    assert re.sub(rule["regex"], rule["replace"], "measured 3 apples") == "measured 3 apples"

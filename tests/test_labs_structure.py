@@ -1,0 +1,168 @@
+"""Every lab has the form that the book promises: DESIGN's template, tags, lengths, alt texts."""
+
+import base64
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LABS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+KNOWN_TAGS = {"setup", "nbval-ignore-output", "hide-input", "solution", "raises-exception"}
+SETUP = """# In Colab this installs the book's helper package; anywhere else it does nothing.
+import importlib.util
+import sys
+
+if "google.colab" in sys.modules and importlib.util.find_spec("helpers") is None:
+    %pip install -q "git+https://github.com/ADDRESS"
+
+from helpers import session
+
+session.begin()"""
+# What MyST knows and CommonMark does not: directives, roles, colon fences, labels, substitutions.
+MYST = re.compile(r"^\s*(```|~~~)\{|^:::|\{[a-z:]+\}`|^\([\w-]+\)=\s*$|\{\{.*\}\}", re.MULTILINE)
+
+
+@pytest.fixture(params=LABS, ids=lambda path: path.stem)
+def lab(request):
+    notebook = nbformat.read(request.param, as_version=4)
+    notebook.path = request.param
+    return notebook
+
+
+def where(lab, cell):
+    first = cell.source.strip().splitlines()[:1]
+    return f"{lab.path.name}, cell {lab.cells.index(cell)} ({first[0] if first else 'empty'!r})"
+
+
+def tags(cell):
+    return set(cell.metadata.get("tags", []))
+
+
+def code(lab):
+    return [cell for cell in lab.cells if cell.cell_type == "code"]
+
+
+def prose(lab):
+    return [cell for cell in lab.cells if cell.cell_type == "markdown"]
+
+
+def test_there_are_labs():
+    assert LABS
+
+
+def test_the_file_is_a_valid_notebook(lab):
+    nbformat.validate(nbformat.from_dict({k: v for k, v in lab.items() if k != "path"}))
+
+
+def test_opens_with_title_links_promise_and_three_objectives(lab):
+    number, text = int(lab.path.stem[:2]), lab.cells[0].source
+    assert lab.cells[0].cell_type == "markdown"
+    assert re.match(rf"# {number} · \S", text), f"{lab.path.name}: title is '# {number} · ...'"
+    assert f"/blob/main/notebooks/{lab.path.name})" in text, "the Colab link names another file"
+    assert f"/chapters/{lab.path.stem}.html)" in text, "the chapter link names another chapter"
+    objectives = text.partition("By the end you can")[2]
+    assert len(re.findall(r"^- \S", objectives, re.MULTILINE)) == 3, "three objectives"
+
+
+def test_set_up_is_the_same_everywhere(lab):
+    cell = lab.cells[1]
+    expected = re.sub(r"(github\.com/)[\w.-]+/[\w.-]+(?=\")", r"\1ADDRESS", cell.source)
+    assert expected == SETUP, f"{where(lab, cell)} differs from the template"
+    assert tags(cell) == {"setup", "nbval-ignore-output"}
+
+
+def test_sections_open_with_a_question(lab):
+    titles = [t for c in prose(lab) for t in re.findall(r"^## (.+)$", c.source, re.MULTILINE)]
+    questions, closing = titles[:-2], titles[-2:]
+    assert [re.sub(r"^\d+\. ", "", t) for t in closing] == ["Exercises", "What we measured"]
+    wrong = [t for t in questions if not re.fullmatch(r"\d+\. .+\?", t)]
+    assert questions and not wrong, f"{lab.path.name}: not '## N. A question?': {wrong}"
+    assert [int(t.split(".")[0]) for t in questions] == list(range(1, len(questions) + 1))
+
+
+def test_two_to_four_exercises_with_running_solutions(lab):
+    solutions = [c for c in code(lab) if "solution" in tags(c)]
+    assert 2 <= len(solutions) <= 4, f"{lab.path.name}: {len(solutions)} solutions"
+    for cell in solutions:
+        assert "hide-input" in tags(cell), f"{where(lab, cell)}: solutions are collapsed"
+        assert cell.metadata.get("cellView") == "form", f"{where(lab, cell)}: Colab form view"
+
+
+def test_code_cells_are_short(lab):
+    for cell in code(lab):
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        limit = 30 if "solution" in tags(cell) else 15
+        assert len(lines) <= limit, f"{where(lab, cell)} has {len(lines)} lines, over {limit}"
+
+
+def test_tags_are_known(lab):
+    for cell in lab.cells:
+        assert tags(cell) <= KNOWN_TAGS, f"{where(lab, cell)}: {tags(cell) - KNOWN_TAGS}"
+        assert "# NBVAL" not in cell.source, f"{where(lab, cell)}: use tags, not comments"
+
+
+def test_at_most_one_cell_in_five_ignores_its_output(lab):
+    cells = code(lab)
+    ignored = [c for c in cells if tags(c) & {"nbval-ignore-output", "nbval-skip"}]
+    assert 5 * len(ignored) <= len(cells), f"{lab.path.name}: {len(ignored)} of {len(cells)}"
+
+
+def test_every_cell_ran_in_order_without_errors(lab):
+    counts = [c.execution_count for c in code(lab) if c.source.strip()]
+    assert counts == list(range(1, len(counts) + 1)), f"{lab.path.name} was not run top to bottom"
+    for cell in code(lab):
+        assert all(o.output_type != "error" for o in cell.outputs), where(lab, cell)
+
+
+def test_nothing_on_stderr(lab):
+    for cell in code(lab):
+        for output in cell.outputs:
+            assert output.get("name") != "stderr", f"{where(lab, cell)}: {output.get('text')[:200]}"
+
+
+def images(cell):
+    outputs = [o for o in cell.outputs if o.output_type in ("display_data", "execute_result")]
+    return [o.data for o in outputs if any(key.startswith("image/") for key in o.data)]
+
+
+def test_every_figure_has_an_alt_text(lab):
+    for cell in code(lab):
+        shown = images(cell)
+        if not shown:
+            continue
+        meta = cell.metadata.get("mystnb", {})
+        alt = meta.get("image", {}).get("alt") or meta.get("figure", {}).get("alt", "")
+        assert len(alt) >= 40, f"{where(lab, cell)}: no alt text (mystnb.image.alt) that tells"
+        assert not re.match(r"(?i)(a |the )?(figure|plot|image|picture|chart)\b", alt), (
+            f"{where(lab, cell)}: alt text says what is seen, not that it is a figure"
+        )
+        assert len(shown) == 1, f"{where(lab, cell)}: one figure a cell, so that each has its text"
+
+
+def test_figures_are_small(lab):
+    for cell in code(lab):
+        for data in images(cell):
+            size = len(base64.b64decode(data.get("image/png", "")))
+            assert size <= 200_000, f"{where(lab, cell)}: figure of {size} bytes"
+    assert lab.path.stat().st_size <= 2_000_000, f"{lab.path.name} is over 2 MB"
+
+
+def test_prose_is_plain_commonmark(lab):
+    for cell in prose(lab):
+        found = MYST.search(re.sub(r"(?s)```\w*\n.*?```|`[^`]*`", "", cell.source))
+        assert not found, f"{where(lab, cell)}: MyST syntax {found.group()!r}"
+        links = re.findall(r"\]\(([^)\s]+)", cell.source)
+        wrong = [u for u in links if not u.startswith(("https://", "#", "attachment:"))]
+        assert not wrong, f"{where(lab, cell)}: links that break in Colab: {wrong}"
+
+
+def test_every_lab_claims(lab):
+    text = "".join(o.get("text", "") for c in code(lab) for o in c.outputs)
+    assert text.count("✓ ") >= 3, f"{lab.path.name} claims too little"
+
+
+def test_no_address_of_a_machine_in_outputs(lab):
+    text = "".join(str(o) for c in code(lab) for o in c.outputs if o.get("name") != "stderr")
+    assert not re.search(r"/(root|home|work|tmp)/\w", text), f"{lab.path.name}: a path of a machine"
