@@ -1,4 +1,4 @@
-"""The rendered book: links resolve, figures have texts, pages are light (`make tests` builds it)."""
+"""The rendered book: links resolve, figures have texts, pages are light. `make tests` makes it."""
 
 import gzip
 import re
