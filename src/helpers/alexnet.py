@@ -28,11 +28,18 @@ class LocalResponseNormalization(keras.layers.Layer):
             raise ValueError(f"n is {n!r}; a window centred on a channel has an odd width")
         self.n, self.k, self.alpha, self.beta = n, k, alpha, beta
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         # In float32, because the GPU has no half-precision kernel for this operation.
         x = tf.cast(inputs, tf.float32)
-        x = tf.nn.local_response_normalization(x, self.n // 2, self.k, self.alpha, self.beta)
-        return tf.cast(x, inputs.dtype)
+        if not training or self.beta != 0.75:
+            x = tf.nn.local_response_normalization(x, self.n // 2, self.k, self.alpha, self.beta)
+            return tf.cast(x, inputs.dtype)
+        # The same numbers as a product with a band matrix, whose gradient takes a CPU a quarter
+        # of the time; s**-0.75 is two square roots.
+        near = np.abs(np.subtract.outer(range(x.shape[-1]), range(x.shape[-1]))) <= self.n // 2
+        sums = tf.tensordot(x * x, tf.constant(near, tf.float32), 1)
+        root = tf.math.rsqrt(self.k + self.alpha * sums)
+        return tf.cast(x * root * tf.sqrt(root), inputs.dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -99,8 +106,8 @@ def alexnet28(
     Raises ``ValueError`` for an option that makes no sense, for an unknown ``weights``, or for
     options that change the shapes of the weights to load.
     """
-    convolutions = [(32, 6, 1, "valid"), (64, 5, 1, "same"), (96, 3, 1, "same")]
-    convolutions += [(96, 3, 1, "same"), (96, 3, 1, "same")]
+    convolutions = [(24, 6, 1, "valid"), (64, 5, 1, "same"), (96, 3, 1, "same")]
+    convolutions += [(96, 3, 1, "same"), (64, 3, 1, "same")]
     start = {"kernel_initializer": "he_normal"}
     options = (width, groups, activation, lrn, overlap, dropout)
     model = _network("alexnet28", (28, 28, 1), convolutions, 768, classes, start, (), options)
