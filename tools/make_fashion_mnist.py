@@ -29,7 +29,7 @@ def main(folder=datasets.DEBIAN_FASHION_MNIST):
         test_images=full["test_images"][test],
         test_labels=full["test_labels"][test],
     )
-    print(f"{TARGET.name}: {TARGET.stat().st_size:,} bytes, sha256 {datasets.sha256(TARGET)}")
+    print(f"{TARGET.name}: {TARGET.stat().st_size:,} bytes, sha256 {datasets.file_hash(TARGET)}")
 
 
 if __name__ == "__main__":

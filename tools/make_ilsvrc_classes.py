@@ -72,7 +72,7 @@ def main(folder="/usr/share/wordnet"):
             if count[name.lower()] > 1:  # two cranes, two cardigans, two maillots
                 name += f" ({steps[-2].split('.')[0].replace('_', ' ')})"
             writer.writerow([index, wnid, name, "/".join(steps)])
-    print(f"{TARGET.name}: {TARGET.stat().st_size:,} bytes, sha256 {datasets.sha256(TARGET)}")
+    print(f"{TARGET.name}: {TARGET.stat().st_size:,} bytes, sha256 {datasets.file_hash(TARGET)}")
 
 
 if __name__ == "__main__":

@@ -7,149 +7,72 @@ import importlib.util
 import os
 import tempfile
 import warnings
+from collections import namedtuple
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from helpers import session
 
-# Every bundled file: its size in bytes and its SHA-256. `assets/README.md` names the origins.
-ASSETS = {
-    "fashion_mnist_12000.npz": (
-        5_294_731,
-        "ca1329108afc3aa397ff3368dd478c06afb766221210d78ecde25c805a2d16e3",
-    ),
-    "ilsvrc_classes.csv": (
-        200_528,
-        "21fdf1a957ed66f3831333956e57e8c8a450c1cb43c88d4dce7da9c267bd8c16",
-    ),
-}
-FASHION_CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt"]
-FASHION_CLASSES += ["Sneaker", "Bag", "Ankle boot"]
+# Every bundled file: size in bytes, SHA-256, name. assets/README.md names the origins.
+ASSETS = """
+5294731 ca1329108afc3aa397ff3368dd478c06afb766221210d78ecde25c805a2d16e3 fashion_mnist_12000.npz
+200528 21fdf1a957ed66f3831333956e57e8c8a450c1cb43c88d4dce7da9c267bd8c16 ilsvrc_classes.csv
+2780 c9832f651c77d723748f7674c2e8ddceeb2f598685762c5bc3c5cb55423583ec ilsvrc_results.csv
+"""
+ASSETS = {n: (int(s), d) for s, d, n in map(str.split, ASSETS.strip().splitlines())}
+FASHION_CLASSES = "T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag Ankle_boot"
+FASHION_CLASSES = [name.replace("_", " ") for name in FASHION_CLASSES.split()]
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 KERAS_DATA = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+CACHE = Path(os.environ.get("BOOK_DATA") or Path.home() / ".cache" / "imagenet-moment")
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
-# File, MD5 of the compressed file as Fashion-MNIST's authors publish it, SHA-256 of its contents
-# (Debian compressed the same contents again).
-IDX_FILES = {
-    "train_images": (
-        "train-images-idx3-ubyte.gz",
-        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    ),
-    "train_labels": (
-        "train-labels-idx1-ubyte.gz",
-        "25c81989df183df01b3e8a0aad5dffbe",
-        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    ),
-    "test_images": (
-        "t10k-images-idx3-ubyte.gz",
-        "bef4ecab320f06d8554ea6380940ec79",
-        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    ),
-    "test_labels": (
-        "t10k-labels-idx1-ubyte.gz",
-        "bb300cfdad3c16e7a12a480ee83cd310",
-        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-    ),
+IDX_FILES = {  # with the MD5 that the authors of Fashion-MNIST publish
+    "train_images": ("train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+    "train_labels": ("train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe"),
+    "test_images": ("t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"),
+    "test_labels": ("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"),
 }
 PHOTOGRAPHS = {  # name: package, file in it, credit
-    "cat": ("skimage", "data/chelsea.png", "Stéfan van der Walt (CC0), from scikit-image"),
-    "espresso": ("skimage", "data/coffee.png", "Rachel Michetti (CC0), from scikit-image"),
-    "rocket": ("skimage", "data/rocket.jpg", "SpaceX (public domain), from scikit-image"),
-    "motorcycle": (
-        "skimage",
-        "data/motorcycle_left.png",
-        "Scharstein et al. 2014, from scikit-image",
-    ),
-    "palace": (
-        "sklearn",
-        "datasets/images/china.jpg",
-        "danielbuechele (CC BY 2.0), from scikit-learn",
-    ),
-    "flower": ("sklearn", "datasets/images/flower.jpg", "vultilion (CC BY 2.0), from scikit-learn"),
-    "Grace Hopper": (
-        "matplotlib",
-        "mpl-data/sample_data/grace_hopper.jpg",
-        "U.S. Navy (public domain), from Matplotlib",
-    ),
-    "astronaut": ("skimage", "data/astronaut.png", "NASA (public domain), from scikit-image"),
-    "galaxies": (
-        "skimage",
-        "data/hubble_deep_field.jpg",
-        "NASA (public domain), from scikit-image",
-    ),
+    "cat": ("skimage", "data/chelsea.png", "Stéfan van der Walt, CC0"),
+    "espresso": ("skimage", "data/coffee.png", "Rachel Michetti, CC0"),
+    "rocket": ("skimage", "data/rocket.jpg", "SpaceX, public domain"),
+    "motorcycle": ("skimage", "data/motorcycle_left.png", "Middlebury stereo data, 2014"),
+    "palace": ("sklearn", "datasets/images/china.jpg", "danielbuechele, CC BY 2.0"),
+    "flower": ("sklearn", "datasets/images/flower.jpg", "vultilion, CC BY 2.0"),
+    "Grace Hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg", "U.S. Navy"),
+    "astronaut": ("skimage", "data/astronaut.png", "NASA, public domain"),
+    "galaxies": ("skimage", "data/hubble_deep_field.jpg", "NASA, public domain"),
 }
+
+# Images (n, 28, 28) uint8, labels (n,) uint8. A photograph's image is (height, width, 3) uint8 RGB.
+Images = namedtuple("Images", "train_images train_labels test_images test_labels class_names")
+Photograph = namedtuple("Photograph", "name image credit")
+# A class's path: synsets from entity.n.01 to its own. A result's error: top-5, test set, percent.
+ImageClass = namedtuple("ImageClass", "index wnid name path")
+Result = namedtuple("Result", "year team rank error method extra_data source")
+# A list of (height, width, 3) uint8 RGB, labels (n,) int64; skipped has (path, why) of each file.
+ImageFolder = namedtuple("ImageFolder", "images labels class_names skipped")
 
 
 class DataError(RuntimeError):
     """Data is missing, damaged or out of reach. The message says which, where and what to do."""
 
 
-class Images(NamedTuple):
-    """Images (n, 28, 28) uint8 and labels (n,) uint8, for training and test; the classes' names."""
-
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
-    class_names: list
-
-
-class Photograph(NamedTuple):
-    """A photograph: its name, (height, width, 3) uint8 RGB, and whom to thank for it."""
-
-    name: str
-    image: np.ndarray
-    credit: str
-
-
-class ImageClass(NamedTuple):
-    """A class of ILSVRC: index (0 to 999), wnid, name, synsets from entity.n.01 down to itself."""
-
-    index: int
-    wnid: str
-    name: str
-    path: tuple
-
-
-class Result(NamedTuple):
-    """An entry to ILSVRC classification; ``error`` is its top-5 error on the test set, percent."""
-
-    year: int
-    team: str
-    rank: int
-    error: float
-    method: str
-    extra_data: bool
-    source: str
-
-
-class ImageFolder(NamedTuple):
-    """RGB uint8 images of any size, labels (n,) int64, the classes, and (path, why) left out."""
-
-    images: list
-    labels: np.ndarray
-    class_names: list
-    skipped: list
-
-
-def sha256(path):
-    """The SHA-256 of a file, as 64 hexadecimal digits."""
+def file_hash(path, algorithm="sha256"):
+    """The checksum of a file, in hexadecimal."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def check_file(path, size, digest, remedy):
     """Raise ``DataError`` if a file is missing, truncated or altered; ``remedy`` is what to do."""
     if not path.is_file():
-        raise DataError(f"{path} is missing; to get it: {remedy}")
+        raise DataError(f"{path} is missing; to get it, {remedy}")
     if path.stat().st_size < size:
-        have = f"{path.stat().st_size:,} of {size:,} bytes"
-        raise DataError(f"{path} is truncated, {have}; to repair it: {remedy}")
-    if sha256(path) != digest:
-        raise DataError(f"{path} is altered, its SHA-256 is wrong; to repair it: {remedy}")
+        raise DataError(f"{path} is truncated, less than {size:,} bytes; to repair it, {remedy}")
+    if file_hash(path) != digest:
+        raise DataError(f"{path} is altered: its SHA-256 is wrong; to repair it, {remedy}")
 
 
 def asset_path(name):
@@ -161,69 +84,53 @@ def asset_path(name):
     if name not in ASSETS:
         raise ValueError(f"no bundled file is called {name!r}; there are: {', '.join(ASSETS)}")
     path = Path(__file__).parent / "assets" / name
-    check_file(path, *ASSETS[name], "install the package again, or `git checkout` the file")
+    check_file(path, *ASSETS[name], "install the package again or `git checkout` the file")
     return path
 
 
 def download(url, target, digest):
-    """Download ``url`` to the path ``target`` unless it is there; show progress; return ``target``.
+    """Download ``url`` to ``target`` unless it is there, with a progress bar; return the ``Path``.
 
-    digest   the file's SHA-256 or MD5, in hexadecimal
-
-    ``target`` appears only when it is complete and its checksum is right. Raises ``DataError`` if
-    the network is out of reach, the transfer is cut off or the checksum is wrong.
+    ``digest`` is its SHA-256 or MD5, in hexadecimal. ``target`` appears only when it is complete
+    and right. Raises ``DataError`` if the network is out of reach, the transfer is cut off or the
+    checksum is wrong.
     """
     target, algorithm = Path(target), "sha256" if len(digest) == 64 else "md5"
-    if target.is_file():
-        with target.open("rb") as file:
-            if hashlib.file_digest(file, algorithm).hexdigest() == digest:
-                return target
+    if target.is_file() and file_hash(target, algorithm) == digest:
+        return target
     import keras
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as folder:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as part:
         try:
-            options = {"cache_dir": folder, "cache_subdir": "", "file_hash": digest}
+            options = {"cache_dir": part, "cache_subdir": "", "file_hash": digest}
             os.replace(keras.utils.get_file(target.name, url, **options), target)
         except Exception as error:
-            raise DataError(
-                f"{url} could not be downloaded to {target}: {error} "
-                "Check the network and try again; nothing was left behind."
-            ) from error
+            raise DataError(f"download of {target} failed: {error} (is there a network?)") from error
     return target
-
-
-def cache_folder():
-    """Where downloads are kept: the environment variable ``BOOK_DATA``, or a folder in the home."""
-    return Path(os.environ.get("BOOK_DATA") or Path.home() / ".cache" / "imagenet-moment")
 
 
 def fashion_mnist(profile=None):
     """Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017, arXiv:1708.07747) as ``Images``.
 
-    profile   ``"quick"``: the bundled 10,000 + 2,000 images, balanced; ``"full"``: all
-              60,000 + 10,000, from Debian's package dataset-fashion-mnist if it is there, else
-              downloaded; ``None``: what ``session.profile()`` says
+    profile   ``"quick"``: the bundled 10,000 + 2,000 images, balanced; ``"full"``: all 70,000, from
+              Debian's package or downloaded; ``None``: what ``session.profile()`` says
 
     Raises ``DataError`` if a file is damaged or out of reach.
     """
     if _profile(profile) == "quick":
         with np.load(asset_path("fashion_mnist_12000.npz")) as arrays:
             return Images(**arrays, class_names=FASHION_CLASSES)
-    folder = DEBIAN_FASHION_MNIST
-    if not folder.is_dir():
-        folder = cache_folder() / "fashion-mnist"
-        for name, md5, _ in IDX_FILES.values():
+    if not (folder := DEBIAN_FASHION_MNIST).is_dir():
+        folder = CACHE / "fashion-mnist"
+        for name, md5 in IDX_FILES.values():
             download(KERAS_DATA + name, folder / name, md5)
     return Images(**read_idx_folder(folder), class_names=FASHION_CLASSES)
 
 
 def mnist(profile=None):
-    """MNIST's handwritten digits (LeCun and others, 1998) as ``Images``, downloaded (11 MB).
-
-    ``profile`` and errors as for ``fashion_mnist``; "quick" is a fixed balanced choice.
-    """
-    path = download(KERAS_DATA + "mnist.npz", cache_folder() / "mnist.npz", MNIST_SHA256)
+    """MNIST (LeCun and others, 1998), downloaded (11 MB); otherwise as ``fashion_mnist``."""
+    path = download(KERAS_DATA + "mnist.npz", CACHE / "mnist.npz", MNIST_SHA256)
     with np.load(path) as arrays:
         parts = [arrays[key] for key in ("x_train", "y_train", "x_test", "y_test")]
     if _profile(profile) == "quick":
@@ -241,17 +148,16 @@ def _profile(profile):
 
 
 def read_idx_folder(folder):
-    """The four gzipped idx files of a folder as a dictionary of uint8 arrays, contents checked."""
+    """The four gzipped idx files of a folder as a dictionary of uint8 arrays."""
     arrays = {}
-    for key, (name, _, digest) in IDX_FILES.items():
-        try:
-            raw = gzip.decompress((Path(folder) / name).read_bytes())
-        except (OSError, EOFError) as error:
-            raise DataError(f"{Path(folder) / name} is missing or damaged: {error}") from error
-        if hashlib.sha256(raw).hexdigest() != digest:
-            raise DataError(f"{Path(folder) / name} does not hold Fashion-MNIST's {key}; remove it")
-        shape = np.frombuffer(raw, ">u4", count=raw[3], offset=4)
-        arrays[key] = np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
+    for key, (name, _) in IDX_FILES.items():
+        path = Path(folder) / name
+        try:  # gzip carries a checksum of its own
+            raw = gzip.decompress(path.read_bytes())
+            shape = np.frombuffer(raw, ">u4", count=raw[3], offset=4)
+            arrays[key] = np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
+        except (OSError, EOFError, ValueError, IndexError, gzip.zlib.error) as error:
+            raise DataError(f"{path} is missing or damaged ({error}); install it again") from error
     return arrays
 
 
@@ -262,21 +168,18 @@ def balanced_indices(labels, per_class, rng):
 
 
 def photographs(*names):
-    """The photographs of these names as ``Photograph``, in this order; all of them without names.
+    """The photographs of these names as ``Photograph``, from other packages; no names: all nine.
 
-    They come with scikit-image, scikit-learn and Matplotlib. Raises ``ValueError`` for a name that
-    is not known, ``DataError`` if a package does not have its photograph.
+    Raises ``ValueError`` for a name that is not known, ``DataError`` if its package lacks it.
     """
     from PIL import Image
 
     found = []
     for name in names or PHOTOGRAPHS:
         if name not in PHOTOGRAPHS:
-            known = ", ".join(PHOTOGRAPHS)
-            raise ValueError(f"no photograph is called {name!r}; there are: {known}")
+            raise ValueError(f"no photograph is called {name!r}; known: {', '.join(PHOTOGRAPHS)}")
         package, file, credit = PHOTOGRAPHS[name]
-        spec = importlib.util.find_spec(package)
-        path = Path(spec.origin).parent / file if spec else Path(package) / file
+        path = Path(importlib.util.find_spec(package).origin).parent / file
         if not path.is_file():
             raise DataError(f"{path} is missing; install scikit-image, scikit-learn, matplotlib")
         found.append(Photograph(name, np.asarray(Image.open(path).convert("RGB")), credit))
@@ -284,64 +187,44 @@ def photographs(*names):
 
 
 def ilsvrc_classes():
-    """The 1,000 classes of ILSVRC 2012 to 2017 as ``ImageClass``, by index.
-
-    The paths follow WordNet 3.0; where a synset has several hypernyms, the one it lists first.
-    """
-    with asset_path("ilsvrc_classes.csv").open(encoding="utf-8", newline="") as file:
-        return [
-            ImageClass(int(row["index"]), row["wnid"], row["name"], tuple(row["path"].split("/")))
-            for row in csv.DictReader(file)
-        ]
+    """The 1,000 classes of ILSVRC as ``ImageClass``, by index, with paths along first hypernyms."""
+    rows = csv.reader(asset_path("ilsvrc_classes.csv").read_text("utf-8").splitlines()[1:])
+    return [ImageClass(int(i), wnid, name, tuple(path.split("/"))) for i, wnid, name, path in rows]
 
 
 def ilsvrc_results():
-    """The entries to ILSVRC's classification task, 2010 to 2017, as ``Result``; best first."""
-    with asset_path("ilsvrc_results.csv").open(encoding="utf-8", newline="") as file:
-        return [
-            Result(int(year), team, int(rank), float(error), method, extra == "yes", source)
-            for year, team, rank, error, method, extra, source in list(csv.reader(file))[1:]
-        ]
+    """Entries to ILSVRC's classification task, 2010 to 2017, as ``Result``, by year and rank."""
+    rows = csv.reader(asset_path("ilsvrc_results.csv").read_text("utf-8").splitlines()[1:])
+    return [Result(int(y), t, int(r), float(e), m, x == "yes", s) for y, t, r, e, m, x, s in rows]
 
 
 def image_folder(path, largest=512):
     """Your own images: a folder that has one folder of images for each class, as ``ImageFolder``.
 
-    largest   images with a longer side than this, in pixels, are shrunk to it
-
-    What is no readable image is left out, named in ``skipped`` and printed. Raises ``DataError``
-    if the folder is missing, has fewer than two classes, or a class has no readable image.
+    Longer sides than ``largest`` pixels are shrunk to it. What is no readable image is left out and
+    named in ``skipped``. Raises ``DataError`` for fewer than two classes or an empty one.
     """
     from PIL import Image, ImageOps
 
     root = Path(path)
-    if not root.is_dir():
-        raise DataError(f"{root} is no folder; give one that has a folder of images for each class")
-    entries = sorted(entry for entry in root.iterdir() if not entry.name.startswith("."))
+    entries = sorted(e for e in root.glob("*") if not e.name.startswith("."))
     folders = [entry for entry in entries if entry.is_dir()]
     if len(folders) < 2:
-        raise DataError(f"{root} has {len(folders)} class folders; at least two are needed")
+        raise DataError(f"{root} has {len(folders)} class folders; it needs one for each class")
+    skipped = [(entry, "in no class folder") for entry in entries if not entry.is_dir()]
     images, labels = [], []
-    skipped = [(entry, "it is in no class folder") for entry in entries if entry.is_file()]
     for label, folder in enumerate(folders):
         for file in sorted(f for f in folder.iterdir() if not f.name.startswith(".")):
             try:
-                with warnings.catch_warnings(action="error"), Image.open(file) as picture:
+                with warnings.catch_warnings(action="ignore"), Image.open(file) as picture:
                     picture = ImageOps.exif_transpose(picture).convert("RGB")
                     picture.thumbnail((largest, largest))
-            except (
-                OSError,
-                ValueError,
-                SyntaxError,
-                Warning,
-                Image.DecompressionBombError,
-            ) as error:
-                skipped.append((file, f"{error}"))
+            except Exception as error:  # Pillow raises many kinds for damaged files
+                skipped.append((file, str(error)))
                 continue
             images.append(np.asarray(picture))
             labels.append(label)
         if label not in labels:
-            raise DataError(f"{folder} has no readable image; add some, or remove the folder")
-    for file, why in skipped:
-        print(f"left out {file}: {why}")
+            raise DataError(f"{folder} has no readable image; add some or remove the folder")
+    print(*(f"left out: {file} ({why})\n" for file, why in skipped), sep="", end="")
     return ImageFolder(images, np.array(labels), [folder.name for folder in folders], skipped)
