@@ -1,0 +1,338 @@
+"""Train a classifier: input pipeline, the paper's optimizer, schedules, and a loop that resumes.
+
+Section numbers are those of Krizhevsky, Sutskever and Hinton, NIPS 2012. Every random choice
+follows from (seed, epoch, step) alone, so a run that was killed goes on as if nothing had happened.
+"""
+
+import json
+import os
+import sys
+import zlib
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on. The message says why, where and what to do."""
+
+
+@keras.saving.register_keras_serializable(package="helpers")
+class PaperSGD(keras.optimizers.SGD):
+    """Section 5: ``v = momentum * v - rate * (decay * w + gradient)``, then ``w = w + v``.
+
+    Decay stands inside the velocity (Keras' ``weight_decay`` stands outside) and acts on the
+    kernels; biases do not decay.
+    """
+
+    def __init__(self, learning_rate=0.01, momentum=0.9, decay=5e-4, name="paper_sgd", **kwargs):
+        super().__init__(learning_rate, momentum=momentum, name=name, **kwargs)
+        self.decay = decay
+
+    def update_step(self, gradient, variable, learning_rate):
+        if len(variable.shape) > 1:
+            gradient = gradient + tf.cast(self.decay, gradient.dtype) * variable
+        super().update_step(gradient, variable, learning_rate)
+
+    def get_config(self):
+        return {**super().get_config(), "decay": self.decay}
+
+
+def step_schedule(rate, drops, factor=10):
+    """A learning rate that starts at ``rate`` and is divided by ``factor`` after each step in
+    ``drops`` (section 5 divides by 10, three times, when validation stalls)."""
+    if list(drops) != sorted(set(drops)) or not drops:
+        raise ValueError(f"drops is {drops!r}; give one or more rising step numbers")
+    values = [rate / factor**i for i in range(len(drops) + 1)]
+    return keras.optimizers.schedules.PiecewiseConstantDecay(list(drops), values)
+
+
+def cosine_schedule(rate, steps, warmup=0):
+    """A learning rate that rises from 0 to ``rate`` in ``warmup`` steps, then falls to 0 along half
+    a cosine; ``steps`` counts both."""
+    if not 0 <= warmup < steps:
+        raise ValueError(f"warmup is {warmup}, steps is {steps}; warmup must be shorter than steps")
+    if not warmup:
+        return keras.optimizers.schedules.CosineDecay(rate, steps)
+    schedule = keras.optimizers.schedules.CosineDecay
+    return schedule(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
+
+
+def color_basis(images):
+    """Principal components of the colors of ``images``, for ``color_jitter`` (section 4.1).
+
+    images   arrays (..., 3) of pixels, of any sizes
+
+    Returns (3, 3) float32: its columns are the eigenvectors of the covariance of the pixels, each
+    as long as the standard deviation along it, in the units of the pixels. (The paper writes the
+    eigenvalue; its released code uses standard deviations, the only reading that fits the units.)
+    """
+    pixels = np.concatenate([np.reshape(image, (-1, image.shape[-1])) for image in images])
+    if pixels.shape[1] != 3 or len(pixels) < 2:
+        raise ValueError(f"needs the three colors of at least two pixels, got {pixels.shape}")
+    variances, vectors = np.linalg.eigh(np.cov(pixels.T.astype(np.float64)))
+    return (vectors * np.sqrt(np.maximum(variances, 0))).astype(np.float32)
+
+
+def color_jitter(images, basis, seed, strength=0.1):
+    """Add to each image (n, h, w, 3) one color: ``basis @ N(0, strength²)`` (section 4.1).
+
+    seed   two integers; the same ones give the same colors
+    """
+    amounts = tf.random.stateless_normal((tf.shape(images)[0], 3), seed, stddev=strength)
+    return images + tf.matmul(amounts, basis, transpose_b=True)[:, None, None, :]
+
+
+def crop_and_flip(images, seed, crop=0, flip=False):
+    """Shift each image (n, h, w, c) by up to ``crop`` pixels each way, zeros beyond the border, and
+    mirror half of them left to right; ``seed`` as in ``color_jitter``."""
+    count, height, width = tf.unstack(tf.shape(images)[:3])
+    if crop:
+        images = tf.pad(images, [[0, 0], [crop, crop], [crop, crop], [0, 0]])
+        start = tf.random.stateless_uniform((count, 2), seed, 0, 2 * crop + 1, tf.int32)
+        images = tf.gather(images, start[:, :1] + tf.range(height), axis=1, batch_dims=1)
+        images = tf.gather(images, start[:, 1:] + tf.range(width), axis=2, batch_dims=1)
+    if flip:
+        coins = tf.random.stateless_uniform((count, 1, 1, 1), seed + tf.constant([1, 0])) < 0.5
+        images = tf.where(coins, images[:, :, ::-1], images)
+    return images
+
+
+def pipeline(images, labels, batch=128, *, seed=None, epochs=1, skip=0, crop=0, flip=False,
+             colors=None):  # fmt: skip
+    """A ``tf.data.Dataset`` of batches: (n, h, w, c) float32 in [0, 1] and (n,) int32 labels.
+
+    images   (n, h, w) or (n, h, w, c), uint8, or float from 0 to 1
+    labels   (n,) whole numbers
+    seed     shuffle anew in each of ``epochs`` and augment; ``None``: in order, as they are
+    skip     batches to leave out at the start, without computing them
+    crop, flip, colors   ``crop_and_flip`` and the basis of ``color_jitter``
+
+    Raises ``ValueError`` for arrays or options that do not fit.
+    """
+    images, labels = _checked(images, labels, batch)
+    if seed is None and (crop or flip or colors is not None):
+        raise ValueError("crop, flip and colors are random: give a seed with them")
+    scale = 1 / 255 if images.dtype == np.uint8 else 1.0
+    pixels, targets = tf.constant(images), tf.constant(labels, tf.int32)
+
+    def order(epoch):
+        index = tf.range(len(labels))
+        if seed is not None:
+            index = tf.random.experimental.stateless_shuffle(index, tf.stack([seed, epoch]))
+        return tf.data.Dataset.from_tensor_slices(index).batch(batch)
+
+    def load(step, index):
+        x = tf.cast(tf.gather(pixels, index), tf.float32) * scale
+        if seed is not None:
+            x = crop_and_flip(x, tf.stack([seed + 1000003, step]), crop, flip)
+            if colors is not None:
+                x = color_jitter(x, colors, tf.stack([seed + 2000003, step]))
+        return x, tf.gather(targets, index)
+
+    batches = tf.data.Dataset.range(epochs, output_type=tf.int32).flat_map(order)
+    steps = tf.data.Dataset.range(2**31 - 1, output_type=tf.int32)
+    batches = tf.data.Dataset.zip(steps, batches).skip(skip)
+    return batches.map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def _checked(images, labels, batch):
+    images, labels = np.asarray(images), np.asarray(labels)
+    images = images[..., None] if images.ndim == 3 else images
+    if images.ndim != 4 or labels.shape != (len(images),) or not len(images):
+        raise ValueError(
+            f"images {images.shape} and labels {labels.shape}: needs (n, h, w) or (n, h, w, c) "
+            "images and as many labels, at least one"
+        )
+    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+        raise ValueError(f"labels are {labels.dtype} from {labels.min()}; needs integers from 0")
+    if images.dtype != np.uint8 and not (images.min() >= 0 and images.max() <= 1):
+        raise ValueError("images that are not uint8 must lie between 0 and 1: divide them by 255")
+    if batch < 1:
+        raise ValueError(f"batch is {batch}; it must be at least 1")
+    return images, labels
+
+
+class _Run:
+    """The state of a run, and the files ``last.npz`` and ``best.weights.h5`` that keep it."""
+
+    def __init__(self, model, optimizer, directory, settings):
+        self.model, self.optimizer = model, optimizer
+        self.totals = tf.Variable(np.zeros(3))  # this epoch's summed loss, hits and examples
+        # model.variables has the weights and the state of the dropout layers' generators.
+        self.variables = [*model.variables, *optimizer.variables, self.totals]
+        self.step, self.history, self.best = 0, [], model.get_weights()
+        # Through JSON and back, so that stored and present settings compare equal.
+        self.settings = json.loads(json.dumps(settings, default=str))
+        self.directory = Path(directory) if directory else None
+        if self.directory:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._resume(self.directory / "last.npz")
+
+    def _resume(self, path):
+        if not path.exists():
+            return
+        try:
+            with np.load(path) as file:
+                state = json.loads(str(file["state"]))
+                arrays = [file[f"v{i}"] for i in range(len(file.files) - 1)]
+        except Exception as error:
+            raise TrainingError(f"{path} is damaged ({error}); remove it to start anew") from error
+        old, new = state["settings"], self.settings
+        changed = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+        if changed:
+            raise TrainingError(
+                f"{path} is from a run with other settings: {', '.join(changed)}; choose another "
+                "directory, or remove this one to start anew"
+            )
+        self.step, self.history = state["step"], state["history"]
+        for variable, array in zip(self.variables, arrays, strict=True):
+            variable.assign(array)
+
+    def save(self):
+        """Replace ``last.npz`` in one go: a kill at any moment leaves the old one or the new."""
+        self.sums()
+        if self.directory:
+            arrays = {f"v{i}": v.numpy() for i, v in enumerate(self.variables)}
+            state = {"step": self.step, "history": self.history, "settings": self.settings}
+            arrays["state"] = np.array(json.dumps(state))
+            _replace(self.directory / "last.npz", lambda path: np.savez(path, **arrays))
+
+    def sums(self):
+        sums = self.totals.numpy().tolist()
+        if not np.isfinite(sums).all():
+            raise TrainingError(
+                f"the loss is no longer finite at step {self.step}, with a learning rate of "
+                f"{float(self.optimizer.learning_rate):.3g}: lower it. Earlier files are untouched."
+            )
+        return sums
+
+    def end_epoch(self, val_loss, val_accuracy):
+        """Add a row to the history; keep the weights if validation accuracy is the best so far."""
+        loss, hits, count = self.sums()
+        self.history.append({
+            "epoch": len(self.history) + 1, "loss": loss / count, "accuracy": hits / count,
+            "val_loss": val_loss, "val_accuracy": val_accuracy,
+            "learning_rate": float(self.optimizer.learning_rate),
+        })  # fmt: skip
+        if self.stalled() == 0:
+            if self.directory:
+                _replace(self.directory / "best.weights.h5", self.model.save_weights)
+            else:
+                self.best = self.model.get_weights()
+        if self.directory:
+            with tf.summary.create_file_writer(str(self.directory / "logs")).as_default():
+                for name, value in self.history[-1].items():
+                    tf.summary.scalar(name, value, step=len(self.history))
+        self.totals.assign(np.zeros(3))
+        self.save()
+
+    def restore_best(self):
+        if self.directory:
+            self.model.load_weights(self.directory / "best.weights.h5")
+        else:
+            self.model.set_weights(self.best)
+
+    def stalled(self):
+        """Epochs since the best validation accuracy."""
+        accuracies = [row["val_accuracy"] for row in self.history]
+        return len(accuracies) - 1 - int(np.argmax(accuracies)) if accuracies else 0
+
+
+def _replace(path, write):
+    partial = path.with_name("partial-" + path.name)
+    write(partial)
+    with open(partial, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=0, flip=False,
+        colors=None, patience=None, directory=None, save_every=100, progress=True,
+        after_step=None):  # fmt: skip
+    """Train ``model`` (logits out) with cross-entropy; return the history, a list of one ``dict``
+    per epoch, and leave in the model the weights with the best validation accuracy.
+
+    train, validation   (images, labels) as for ``pipeline``, which explains the options up to
+                        ``colors``
+    patience    stop after that many epochs without a better validation accuracy
+    directory   keep there ``best.weights.h5``, TensorBoard's ``logs`` and ``last.npz``, from which
+                the same call goes on after a kill, bit for bit (on one machine, with deterministic
+                operations as ``session.begin`` sets them); more ``epochs`` continue a finished run
+    save_every  steps between checkpoints, beside the one at the end of each epoch
+    after_step  a function without arguments, compiled into the step after the update
+
+    Raises ``ValueError`` for arguments that do not fit, ``TrainingError`` if the loss stops being
+    finite or the directory holds a damaged file or another run.
+    """
+    if epochs < 1 or save_every < 1 or (patience is not None and patience < 1):
+        raise ValueError(f"epochs={epochs}, save_every={save_every}, patience={patience}: from 1")
+    images, labels = _checked(*train, batch)
+    held_out = pipeline(*validation, 500)
+    classes = model.output_shape[-1]
+    for part in (labels, validation[1]):
+        if np.max(part) >= classes:
+            raise ValueError(f"a label is {np.max(part)}, but the network has {classes} classes")
+    optimizer.build(model.trainable_variables)
+    arrays = [images, labels, *map(np.asarray, validation)]
+    run = _Run(model, optimizer, directory, {
+        "data": [zlib.crc32(np.ascontiguousarray(array)) for array in arrays],
+        "optimizer": keras.saving.serialize_keras_object(optimizer),
+        "batch": batch, "seed": seed, "crop": crop, "flip": flip,
+        "colors": np.array(colors).tolist(),
+        "shapes": [list(variable.shape) for variable in model.variables],
+    })  # fmt: skip
+    update, measure = _compiled_steps(model, optimizer, run.totals, after_step)
+    steps = -(-len(labels) // batch)
+    options = {"seed": seed % 2**30, "crop": crop, "flip": flip, "colors": colors}
+    batches = iter(pipeline(images, labels, batch, epochs=epochs, skip=run.step, **options))
+    total = steps * epochs
+    with tqdm(total=total, initial=run.step, file=sys.stdout, disable=not progress) as bar:
+        while run.step < total and (patience is None or run.stalled() < patience):
+            update(*next(batches))
+            run.step += 1
+            bar.update()
+            if run.step % steps == 0:
+                run.end_epoch(*_measured(measure, held_out))
+                bar.set_postfix_str(f"validation accuracy {run.history[-1]['val_accuracy']:.3f}")
+            elif run.step % save_every == 0:
+                run.save()
+    run.restore_best()
+    return run.history
+
+
+def evaluate(model, images, labels):
+    """Mean cross-entropy and accuracy of ``model`` on images and labels as for ``pipeline``."""
+    return _measured(_compiled_steps(model)[1], pipeline(images, labels, 500))
+
+
+def _measured(measure, batches):
+    loss, hits, count = sum(measure(*each).numpy() for each in batches).tolist()
+    return loss / count, hits / count
+
+
+def _compiled_steps(model, optimizer=None, totals=None, after_step=None):
+    def sums(labels, logits):
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        hits = tf.argmax(logits, -1, tf.int32) == labels
+        parts = [tf.reduce_sum(losses), tf.math.count_nonzero(hits), tf.size(hits)]
+        return tf.reduce_mean(losses), tf.stack([tf.cast(part, tf.float64) for part in parts])
+
+    @tf.function(reduce_retracing=True)
+    def update(images, labels):
+        with tf.GradientTape() as tape:
+            loss, parts = sums(labels, model(images, training=True))
+        weights = model.trainable_variables
+        optimizer.apply(tape.gradient(loss, weights), weights)
+        totals.assign_add(parts)
+        if after_step:
+            after_step()
+
+    @tf.function(reduce_retracing=True)
+    def measure(images, labels):
+        return sums(labels, model(images, training=False))[1]
+
+    return update, measure

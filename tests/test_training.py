@@ -1,0 +1,328 @@
+"""The input pipeline, the paper's update rule, and a training loop that survives being killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from helpers import training
+
+tf.config.experimental.enable_op_determinism()
+
+# A problem that takes a second: is the bright square in the left or in the right half?
+PROGRAM = """
+import sys
+import keras, numpy as np, tensorflow as tf
+from helpers import training
+
+keras.utils.set_random_seed(3)
+tf.config.experimental.enable_op_determinism()
+rng = np.random.default_rng(0)
+images = rng.integers(0, 200, (96, 8, 8, 1)).astype("uint8")
+labels = np.arange(96) % 2
+for image, label in zip(images, labels):
+    image[2:5, 4 * label : 4 * label + 3] += 50
+model = keras.Sequential([
+    keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.Flatten(),
+    keras.layers.Dense(16, activation="relu"), keras.layers.Dropout(0.5), keras.layers.Dense(2),
+])
+rate = training.cosine_schedule(0.05, 60, warmup=5)
+history = training.fit(
+    model, training.PaperSGD(rate), (images[:64], labels[:64]), (images[64:], labels[64:]),
+    epochs=6, batch=8, crop=1, seed=5, directory=sys.argv[1] if len(sys.argv) > 1 else None,
+    save_every=3, progress=False, patience=4,
+)
+"""
+
+
+def run_here(directory=None, program=PROGRAM):
+    names = {}
+    arguments, sys.argv = sys.argv, ["program", *([str(directory)] if directory else [])]
+    try:
+        exec(program, names)
+    finally:
+        sys.argv = arguments
+    return names["model"].get_weights(), names["history"]
+
+
+def same(a, b):
+    return len(a) == len(b) and all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    return run_here()
+
+
+def scalars(directory):
+    """(tag, step, value) of all TensorBoard events under a directory."""
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    found = []
+    for path in sorted((directory / "logs").iterdir()):
+        for event in EventFileLoader(str(path)).Load():
+            for value in event.summary.value:
+                found.append((value.tag, event.step, float(tf.make_ndarray(value.tensor))))
+    return found
+
+
+def test_the_directory_changes_no_bit_and_holds_the_best_and_last_and_the_logs(
+    uninterrupted, tmp_path
+):
+    weights, history = run_here(tmp_path)
+    assert same(weights, uninterrupted[0]) and history == uninterrupted[1]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["best.weights.h5", "last.npz", "logs"]
+    logged = {(tag, step): value for tag, step, value in scalars(tmp_path)}
+    for row in history:
+        assert logged["val_accuracy", row["epoch"]] == pytest.approx(row["val_accuracy"])
+    # A finished run is not trained again.
+    before = (tmp_path / "last.npz").read_bytes()
+    assert same(run_here(tmp_path)[0], weights)
+    assert (tmp_path / "last.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize("stop_at", [2, 7, 8, 30])
+def test_stopped_in_any_step_and_resumed_equals_uninterrupted(
+    stop_at, uninterrupted, tmp_path, monkeypatch
+):
+    class Stop(BaseException):
+        pass
+
+    steps = [0]
+
+    class Bar(training.tqdm):
+        def update(self, n=1):
+            steps[0] += 1
+            if steps[0] == stop_at:
+                raise Stop
+            return super().update(n)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "tqdm", Bar)
+        with pytest.raises(Stop):
+            run_here(tmp_path)
+    weights, history = run_here(tmp_path)
+    assert same(weights, uninterrupted[0])
+    assert history == uninterrupted[1]
+
+
+def test_killed_with_signal_9_and_resumed_equals_uninterrupted(uninterrupted, tmp_path):
+    # Slow the program down, so that the kill comes in the middle of an epoch.
+    slow = PROGRAM.replace(
+        "from helpers import training",
+        "from helpers import training\n"
+        "import time\n"
+        "class Slow(training.tqdm):\n"
+        "    def update(self, n=1):\n"
+        "        time.sleep(0.1)\n"
+        "training.tqdm = Slow",
+    )
+    command = [sys.executable, "-c", slow, str(tmp_path)]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    step = 0
+    while step < 9 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+        if (tmp_path / "last.npz").exists():
+            with np.load(tmp_path / "last.npz") as file:
+                step = json.loads(str(file["state"]))["step"]
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert 9 <= step < 48
+    weights, history = run_here(tmp_path)
+    assert same(weights, uninterrupted[0])
+    assert history == uninterrupted[1]
+
+
+def test_it_learns_and_returns_the_best_weights(uninterrupted):
+    weights, history = uninterrupted
+    assert [row["epoch"] for row in history] == list(range(1, len(history) + 1))
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert max(row["val_accuracy"] for row in history) >= 0.8
+    assert history[0]["learning_rate"] != history[-1]["learning_rate"]
+
+
+def test_patience_ends_training_and_more_epochs_go_on(tmp_path):
+    program = PROGRAM.replace("0.05, 60, warmup=5", "1e-9, 60").replace("patience=4", "patience=2")
+    _, history = run_here(tmp_path, program)
+    assert len(history) == 3
+    longer = program.replace("patience=2", "patience=None")
+    assert run_here(tmp_path, longer)[1][:3] == history
+    assert len(run_here(tmp_path, longer)[1]) == 6
+
+
+def test_another_run_in_the_directory_is_refused_with_the_names_of_what_differs(tmp_path):
+    run_here(tmp_path)
+    with pytest.raises(training.TrainingError, match=r"other settings: batch, seed; choose another"):
+        run_here(tmp_path, PROGRAM.replace("batch=8", "batch=4").replace("seed=5", "seed=6"))
+    with pytest.raises(training.TrainingError, match="other settings: optimizer"):
+        run_here(tmp_path, PROGRAM.replace("0.05", "0.04"))
+    with pytest.raises(training.TrainingError, match="other settings: data"):
+        run_here(tmp_path, PROGRAM.replace("+= 50", "+= 40"))
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    run_here(tmp_path)
+    whole = (tmp_path / "last.npz").read_bytes()
+    (tmp_path / "last.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(training.TrainingError, match=r"last\.npz is damaged .*remove it"):
+        run_here(tmp_path)
+
+
+def test_a_loss_that_is_not_finite_stops_and_leaves_the_files(tmp_path):
+    with pytest.raises(training.TrainingError, match="no longer finite at step .*lower it"):
+        run_here(tmp_path, PROGRAM.replace("0.05, 60, warmup=5", "1e30, 60"))
+    assert not (tmp_path / "best.weights.h5").exists()
+
+
+def test_after_step_runs_after_every_update():
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    kernel = model.layers[-1].kernel
+    images = np.random.default_rng(0).integers(0, 255, (20, 4, 4)).astype("uint8")
+    data = (images, np.arange(20) % 2)
+
+    def project():
+        kernel.assign(kernel * np.eye(16, 2, dtype="float32"))
+
+    training.fit(
+        model, training.PaperSGD(), data, data, epochs=2, progress=False, after_step=project
+    )
+    assert np.count_nonzero(kernel.numpy()) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 0}, "epochs=0"),
+        ({"save_every": 0}, "save_every=0"),
+        ({"patience": 0}, "patience=0"),
+        ({"batch": 0}, "batch is 0"),
+        ({"labels": np.full(20, 7)}, "a label is 7, but the network has 2 classes"),
+        ({"labels": np.zeros(19, int)}, r"labels \(19,\)"),
+        ({"labels": np.zeros(20)}, "needs integers"),
+        ({"labels": np.full(20, -1)}, "from -1"),
+        ({"images": np.zeros((20, 4))}, r"images \(20, 4\)"),
+        ({"images": np.full((20, 4, 4), 255.0)}, "divide them by 255"),
+    ],
+)
+def test_arguments_that_do_not_fit(changes, message):
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    good = (np.zeros((20, 4, 4)), np.arange(20) % 2)
+    train = (changes.pop("images", good[0]), changes.pop("labels", good[1]))
+    options = {"epochs": 1, "progress": False, **changes}
+    with pytest.raises(ValueError, match=message):
+        training.fit(model, training.PaperSGD(), train, good, **options)
+
+
+def test_every_example_comes_once_an_epoch_in_an_order_that_follows_from_seed_and_epoch():
+    images = np.zeros((50, 4, 4), np.uint8)
+    labels = np.arange(50)
+
+    def order(**options):
+        batches = training.pipeline(images, labels, 8, **options)
+        return [y.numpy().tolist() for _, y in batches]
+
+    first = order(seed=1, epochs=2)
+    assert [len(batch) for batch in first] == [8] * 6 + [2] + [8] * 6 + [2]
+    epochs = [sum(first[:7], []), sum(first[7:], [])]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(50))
+    assert epochs[0] != epochs[1] != list(range(50))
+    assert order(seed=1, epochs=2, skip=9) == first[9:]
+    assert order(seed=2, epochs=2) != first
+    assert sum(order(), []) == list(range(50))
+
+
+def test_augmentation_is_the_same_after_skip_and_differs_between_epochs():
+    images = np.random.default_rng(0).integers(0, 255, (12, 9, 9, 3)).astype("uint8")
+    options = {"seed": 4, "epochs": 2, "crop": 2, "flip": True, "colors": np.eye(3, dtype="f4")}
+    whole = [x.numpy() for x, _ in training.pipeline(images, np.arange(12), 12, **options)]
+    later = [x.numpy() for x, _ in training.pipeline(images, np.arange(12), 12, skip=1, **options)]
+    assert np.array_equal(whole[1], later[0])
+    assert not np.array_equal(np.sort(whole[0], 0), np.sort(whole[1], 0))
+
+
+def test_random_options_without_a_seed_are_refused():
+    with pytest.raises(ValueError, match="give a seed"):
+        training.pipeline(np.zeros((4, 5, 5)), np.arange(4), flip=True)
+
+
+def test_crops_are_shifts_and_flips_mirror():
+    images = tf.reshape(tf.range(1.0, 26.0), (1, 5, 5, 1))
+    many = tf.repeat(images, 400, axis=0)
+    padded = np.pad(images.numpy()[0, :, :, 0], 2)
+    shifts = {padded[i : i + 5, j : j + 5].tobytes() for i in range(5) for j in range(5)}
+    seen = {x[:, :, 0].tobytes() for x in training.crop_and_flip(many, (1, 2), crop=2).numpy()}
+    assert seen == shifts
+    flipped = training.crop_and_flip(many, (1, 2), flip=True).numpy()
+    mirrored = (flipped == many.numpy()[:, :, ::-1]).all(axis=(1, 2, 3))
+    kept = (flipped == many.numpy()).all(axis=(1, 2, 3))
+    assert (mirrored ^ kept).all() and 140 <= mirrored.sum() <= 260
+
+
+def test_color_basis_and_jitter_follow_the_covariance_of_the_pixels():
+    rng = np.random.default_rng(0)
+    mix = np.array([[40, 5, 0], [38, -6, 2], [35, 1, -3.0]])
+    images = [rng.normal(size=(30, 20, 3)) @ mix.T + 100, rng.normal(size=(50, 40, 3)) @ mix.T + 100]
+    basis = training.color_basis(images)
+    pixels = np.concatenate([image.reshape(-1, 3) for image in images])
+    assert np.allclose(basis @ basis.T, np.cov(pixels.T), rtol=1e-4)
+    assert np.allclose(basis.T @ basis, np.diag(np.diag(basis.T @ basis)), atol=1e-2)
+    black = tf.zeros((20000, 2, 2, 3))
+    added = training.color_jitter(black, basis, (1, 2)).numpy()
+    assert (added == added[:, :1, :1]).all()
+    assert np.allclose(np.cov(added[:, 0, 0].T), 0.01 * basis @ basis.T, rtol=0.1, atol=0.3)
+    with pytest.raises(ValueError, match="three colors"):
+        training.color_basis([np.zeros((4, 4, 1))])
+
+
+def test_paper_sgd_is_the_papers_update():
+    rng = np.random.default_rng(0)
+    w, v = rng.normal(size=(4, 3)), np.zeros((4, 3))
+    b, u = rng.normal(size=3), np.zeros(3)
+    kernel, bias = keras.Variable(w, dtype="float64"), keras.Variable(b, dtype="float64")
+    rate = training.step_schedule(0.1, [3, 6])
+    optimizer = training.PaperSGD(rate, momentum=0.9, decay=0.05)
+    for step in range(8):
+        g, h = rng.normal(size=(4, 3)), rng.normal(size=3)
+        optimizer.apply([tf.constant(g), tf.constant(h)], [kernel, bias])
+        epsilon = float(rate(step))
+        v = 0.9 * v - 0.05 * epsilon * w - epsilon * g
+        w = w + v
+        u = 0.9 * u - epsilon * h
+        b = b + u
+    assert np.allclose(kernel.numpy(), w, atol=1e-6) and np.allclose(bias.numpy(), b, atol=1e-6)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
+    assert again.decay == 0.05 and float(again.momentum) == 0.9
+
+
+def test_schedules():
+    rate = training.step_schedule(0.01, [10, 20, 30])
+    values = [float(rate(step)) for step in (0, 10, 11, 21, 31)]
+    assert values == pytest.approx([1e-2, 1e-2, 1e-3, 1e-4, 1e-5])
+    rate = training.cosine_schedule(1.0, 30, warmup=10)
+    assert [float(rate(s)) for s in (0, 5, 10, 20, 30)] == pytest.approx([0, 0.5, 1, 0.5, 0])
+    assert float(training.cosine_schedule(1.0, 30)(15)) == pytest.approx(0.5)
+    for drops in ([], [5, 5], [7, 3]):
+        with pytest.raises(ValueError, match="rising step numbers"):
+            training.step_schedule(0.1, drops)
+    with pytest.raises(ValueError, match="warmup must be shorter"):
+        training.cosine_schedule(0.1, 5, warmup=5)
+
+
+def test_evaluate_gives_cross_entropy_and_accuracy():
+    model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    images = np.random.default_rng(0).integers(0, 255, (1001, 2, 2)).astype("uint8")
+    labels = np.arange(1001) % 3
+    loss, accuracy = training.evaluate(model, images, labels)
+    logits = model(images[..., None] / np.float32(255)).numpy().astype(float)
+    logp = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    assert loss == pytest.approx(-logp[np.arange(1001), labels].mean(), rel=1e-5)
+    assert accuracy == (logits.argmax(1) == labels).mean()
