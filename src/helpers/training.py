@@ -156,14 +156,17 @@ def _checked(images, labels, batch):
     return images, labels
 
 
-class _Run:
-    """The state of a run, and the files ``last.npz`` and ``best.weights.h5`` that keep it."""
+class Run:
+    """The state of a run, and the files ``last.npz`` and ``best.weights.h5`` that keep it.
 
-    def __init__(self, model, optimizer, directory, settings):
+    A loop of its own (``helpers.imagenet``) may keep ``extra`` variables beside the model's.
+    """
+
+    def __init__(self, model, optimizer, directory, settings, extra=()):
         self.model, self.optimizer = model, optimizer
         self.totals = tf.Variable(np.zeros(3))  # this epoch's summed loss, hits and examples
         # model.variables has the weights and the state of the dropout layers' generators.
-        self.variables = [*model.variables, *optimizer.variables, self.totals]
+        self.variables = [*model.variables, *optimizer.variables, self.totals, *extra]
         self.step, self.history, self.best = 0, [], model.get_weights()
         # Through JSON and back, so that stored and present settings compare equal.
         self.settings = json.loads(json.dumps(settings, default=str))
@@ -199,7 +202,7 @@ class _Run:
             arrays = {f"v{i}": v.numpy() for i, v in enumerate(self.variables)}
             state = {"step": self.step, "history": self.history, "settings": self.settings}
             arrays["state"] = np.array(json.dumps(state))
-            _replace(self.directory / "last.npz", lambda path: np.savez(path, **arrays))
+            replace(self.directory / "last.npz", lambda path: np.savez(path, **arrays))
 
     def sums(self):
         sums = self.totals.numpy().tolist()
@@ -210,17 +213,17 @@ class _Run:
             )
         return sums
 
-    def end_epoch(self, val_loss, val_accuracy):
+    def end_epoch(self, val_loss, val_accuracy, **more):
         """Add a row to the history; keep the weights if validation accuracy is the best so far."""
         loss, hits, count = self.sums()
         self.history.append({
             "epoch": len(self.history) + 1, "loss": loss / count, "accuracy": hits / count,
             "val_loss": val_loss, "val_accuracy": val_accuracy,
-            "learning_rate": float(self.optimizer.learning_rate),
+            "learning_rate": float(self.optimizer.learning_rate), **more,
         })  # fmt: skip
         if self.stalled() == 0:
             if self.directory:
-                _replace(self.directory / "best.weights.h5", self.model.save_weights)
+                replace(self.directory / "best.weights.h5", self.model.save_weights)
             else:
                 self.best = self.model.get_weights()
         if self.directory:
@@ -242,7 +245,8 @@ class _Run:
         return len(accuracies) - 1 - int(np.argmax(accuracies)) if accuracies else 0
 
 
-def _replace(path, write):
+def replace(path, write):
+    """Let ``write`` make the file ``path`` elsewhere, then put it there whole."""
     partial = path.with_name("partial-" + path.name)
     write(partial)
     with open(partial, "rb") as file:
@@ -278,7 +282,7 @@ def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=
             raise ValueError(f"a label is {np.max(part)}, but the network has {classes} classes")
     optimizer.build(model.trainable_variables)
     arrays = [images, labels, *map(np.asarray, validation)]
-    run = _Run(model, optimizer, directory, {
+    run = Run(model, optimizer, directory, {
         "data": [zlib.crc32(np.ascontiguousarray(array)) for array in arrays],
         "optimizer": keras.saving.serialize_keras_object(optimizer),
         "batch": batch, "seed": seed, "crop": crop, "flip": flip,
