@@ -232,7 +232,7 @@ def test_dropout_does_nothing_when_not_training():
     x = np.ones((2, 3))
     y, cache = layers.dropout(x, 0.5, np.random.default_rng(0), training=False)
     assert y is x
-    assert layers.dropout_backward(x, cache) is x
+    assert np.array_equal(layers.dropout_backward(x, cache), x)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -275,36 +275,68 @@ def test_inputs_are_not_changed():
 
 
 X, W, B = np.zeros((1, 5, 5, 4)), np.zeros((3, 3, 4, 6)), np.zeros(6)
+DY, CACHE = layers.conv2d(X, W, B)
 LOGITS, LABELS = np.zeros((2, 3)), np.array([0, 2])
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: layers.conv2d(X[0], W, B), "x: got shape (5, 5, 4), expected 4 axes"),
-        (lambda: layers.conv2d([1], W, B), "x: got list, expected a NumPy array of float32"),
-        (lambda: layers.conv2d(X.astype(int), W, B), "x: got int64, expected a NumPy array"),
-        (lambda: layers.conv2d(X, W.astype("f"), B), "w: got float32, expected float64"),
-        (lambda: layers.conv2d(X, W[:, :, :3], B), "x: got 4 channels, expected 3 (from w)"),
-        (lambda: layers.conv2d(X, W, B, groups=4), "w: got 6 filters, expected a multiple of"),
-        (lambda: layers.conv2d(X, W, B, groups=2), "x: got 4 channels, expected 4 (from w) times"),
-        (lambda: layers.conv2d(X, W, B[:5]), "b: got shape (5,), expected (6,)"),
-        (lambda: layers.conv2d(X, W, B, stride=0), "stride: got 0, expected a whole number"),
+        (
+            lambda: layers.conv2d(X[0], W, B),
+            "x, for depth=4 of w, groups=1: got float64 of shape (5,",
+        ),
+        (lambda: layers.conv2d([1], W, B), "x, for depth=4 of w, groups=1: got list of shape (1,)"),
+        (lambda: layers.conv2d(X.astype(int), W, B), "x, for depth=4 of w, groups=1: got int64 of"),
+        (
+            lambda: layers.conv2d(X, W.astype(int), B),
+            "w: got int64 of shape (3, 3, 4, 6), expected",
+        ),
+        (lambda: layers.conv2d(X, W.astype("f"), B), "x, for depth=4 of w, groups=1: got float64"),
+        (lambda: layers.conv2d(X, W[:, :, :3], B), "x, for depth=3 of w, groups=1: got float64 of"),
+        (
+            lambda: layers.conv2d(X, W, B, groups=4),
+            "w: got 6 filters, expected a multiple of groups",
+        ),
+        (lambda: layers.conv2d(X, W, B, groups=2), "x, for depth=4 of w, groups=2: got float64 of"),
+        (lambda: layers.conv2d(X, W, B[:5]), "b: got float64 of shape (5,), expected float64 of"),
+        (
+            lambda: layers.conv2d(X, W, B.astype("f")),
+            "b: got float32 of shape (6,), expected float64",
+        ),
+        (lambda: layers.conv2d(X, W, B, stride=0), "stride: got 0, expected a whole number, 1 or"),
         (lambda: layers.conv2d(X, W, B, stride=1.5), "stride: got 1.5, expected a whole number"),
+        (lambda: layers.conv2d(X, W, B, groups=0), "groups: got 0, expected a whole number"),
         (lambda: layers.conv2d(X, W, B, padding="full"), "padding: got 'full', expected"),
         (lambda: layers.conv2d(X, W, B, padding=-1), "padding: got -1, expected"),
         (lambda: layers.conv2d(X, W, B, dilation=3), "x: got 5 pixels padded to 5, expected at"),
         (
-            lambda: layers.conv2d_backward(X, layers.conv2d(X, W, B)[1]),
-            "dy: got shape (1, 5, 5, 4)",
+            lambda: layers.conv2d_backward(X, CACHE),
+            "dy: got float64 of shape (1, 5, 5, 4), expected",
+        ),
+        (
+            lambda: layers.conv2d_backward(DY.astype("f"), CACHE),
+            "dy: got float32 of shape (1, 3, 3,",
         ),
         (lambda: layers.max_pool(X, size=6), "x: got 5 pixels padded to 5, expected at least 6"),
         (lambda: layers.max_pool(X, size=2, padding=2), "padding: got 2, expected less than"),
         (lambda: layers.max_pool(X, size=0), "size: got 0, expected a whole number"),
-        (lambda: layers.lrn(X, depth_radius=-1), "depth_radius: got -1, expected a whole number"),
-        (lambda: layers.dense(X[0, 0], B, B), "w: got shape (6,), expected 2 axes"),
-        (lambda: layers.dense(X[0, 0], LOGITS, B), "x: got 4 inputs, expected 2"),
-        (lambda: layers.dense(LOGITS.T, LOGITS, B), "b: got shape (6,), expected (3,)"),
+        (
+            lambda: layers.max_pool_backward(X, layers.max_pool(X)[1]),
+            "dy: got float64 of shape (1,",
+        ),
+        (
+            lambda: layers.lrn(X, depth_radius=-1),
+            "depth_radius: got -1, expected a whole number, 0",
+        ),
+        (lambda: layers.lrn(X, bias=0.0), "bias, alpha: got 0.0, 0.0001, expected bias > 0"),
+        (
+            lambda: layers.lrn(X[0]),
+            "x: got float64 of shape (5, 5, 4), expected float32 or float64",
+        ),
+        (lambda: layers.dense(X[0, 0], B, B), "w: got float64 of shape (6,), expected float32 or"),
+        (lambda: layers.dense(X[0, 0], LOGITS, B), "x: got float64 of shape (5, 4), expected"),
+        (lambda: layers.dense(LOGITS.T, LOGITS, B), "b: got float64 of shape (6,), expected"),
         (lambda: layers.dropout(X, 1.0, None, True), "rate: got 1.0, expected from 0 up to"),
         (lambda: layers.softmax_cross_entropy(LOGITS, LABELS + 1), "labels: got 1 to 3, expected"),
         (lambda: layers.softmax_cross_entropy(LOGITS, LABELS - 1), "labels: got -1 to 1, expected"),
@@ -315,8 +347,9 @@ LOGITS, LABELS = np.zeros((2, 3)), np.array([0, 2])
         ),
         (
             lambda: layers.softmax_cross_entropy(LOGITS[:0], LABELS[:0]),
-            "labels: got none, expected",
+            "labels: got int64 of shape",
         ),
+        (lambda: layers.softmax_cross_entropy(LABELS, LABELS), "logits: got int64 of shape (2,)"),
         (lambda: layers.softmax_cross_entropy(LOGITS + np.nan, LABELS), "logits: got 6 values not"),
         (lambda: layers.softmax_cross_entropy(LOGITS + np.inf, LABELS), "logits: got 6 values not"),
     ],
