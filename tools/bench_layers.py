@@ -22,18 +22,18 @@ CONVOLUTIONS = {  # name: (side, channels, kernel, filters, stride, padding, gro
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--threads", type=int, help="default: as many as there are cores")
     parser.add_argument("--seconds", type=float, default=0.6, help="for each layer and direction")
     options = parser.parse_args()
-    # Both libraries read these when they are first imported.
-    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(options.threads)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if options.threads:  # must be set before NumPy's and TensorFlow's first operation
+        os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(options.threads)
     import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")
-    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    alexnet_table(options.threads, options.seconds)
+    if options.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+    alexnet_table(options.threads or len(os.sched_getaffinity(0)), options.seconds)
     products_table(options.seconds)
     cs231n_table(options.seconds)
 
