@@ -143,7 +143,7 @@ def test_killed_with_signal_9_and_resumed_equals_uninterrupted(uninterrupted, tm
 
 
 def test_it_learns_and_returns_the_best_weights(uninterrupted):
-    weights, history = uninterrupted
+    _, history = uninterrupted
     assert [row["epoch"] for row in history] == list(range(1, len(history) + 1))
     assert history[-1]["loss"] < history[0]["loss"]
     assert max(row["val_accuracy"] for row in history) >= 0.8
@@ -161,7 +161,9 @@ def test_patience_ends_training_and_more_epochs_go_on(tmp_path):
 
 def test_another_run_in_the_directory_is_refused_with_the_names_of_what_differs(tmp_path):
     run_here(tmp_path)
-    with pytest.raises(training.TrainingError, match=r"other settings: batch, seed; choose another"):
+    with pytest.raises(
+        training.TrainingError, match=r"other settings: batch, seed; choose another"
+    ):
         run_here(tmp_path, PROGRAM.replace("batch=8", "batch=4").replace("seed=5", "seed=6"))
     with pytest.raises(training.TrainingError, match="other settings: optimizer"):
         run_here(tmp_path, PROGRAM.replace("0.05", "0.04"))
@@ -178,13 +180,15 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_and_leaves_the_files(tmp_path):
-    with pytest.raises(training.TrainingError, match="no longer finite at step .*lower it"):
+    with pytest.raises(training.TrainingError, match=r"no longer finite at step .*lower it"):
         run_here(tmp_path, PROGRAM.replace("0.05, 60, warmup=5", "1e30, 60"))
     assert not (tmp_path / "best.weights.h5").exists()
 
 
 def test_after_step_runs_after_every_update():
-    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    model = keras.Sequential(
+        [keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)]
+    )
     kernel = model.layers[-1].kernel
     images = np.random.default_rng(0).integers(0, 255, (20, 4, 4)).astype("uint8")
     data = (images, np.arange(20) % 2)
@@ -214,7 +218,9 @@ def test_after_step_runs_after_every_update():
     ],
 )
 def test_arguments_that_do_not_fit(changes, message):
-    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    model = keras.Sequential(
+        [keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)]
+    )
     good = (np.zeros((20, 4, 4)), np.arange(20) % 2)
     train = (changes.pop("images", good[0]), changes.pop("labels", good[1]))
     options = {"epochs": 1, "progress": False, **changes}
@@ -230,14 +236,17 @@ def test_every_example_comes_once_an_epoch_in_an_order_that_follows_from_seed_an
         batches = training.pipeline(images, labels, 8, **options)
         return [y.numpy().tolist() for _, y in batches]
 
+    def flat(batches):
+        return [label for batch in batches for label in batch]
+
     first = order(seed=1, epochs=2)
     assert [len(batch) for batch in first] == [8] * 6 + [2] + [8] * 6 + [2]
-    epochs = [sum(first[:7], []), sum(first[7:], [])]
+    epochs = [flat(first[:7]), flat(first[7:])]
     assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(50))
     assert epochs[0] != epochs[1] != list(range(50))
     assert order(seed=1, epochs=2, skip=9) == first[9:]
     assert order(seed=2, epochs=2) != first
-    assert sum(order(), []) == list(range(50))
+    assert flat(order()) == list(range(50))
 
 
 def test_augmentation_is_the_same_after_skip_and_differs_between_epochs():
@@ -270,7 +279,10 @@ def test_crops_are_shifts_and_flips_mirror():
 def test_color_basis_and_jitter_follow_the_covariance_of_the_pixels():
     rng = np.random.default_rng(0)
     mix = np.array([[40, 5, 0], [38, -6, 2], [35, 1, -3.0]])
-    images = [rng.normal(size=(30, 20, 3)) @ mix.T + 100, rng.normal(size=(50, 40, 3)) @ mix.T + 100]
+    images = [
+        rng.normal(size=(30, 20, 3)) @ mix.T + 100,
+        rng.normal(size=(50, 40, 3)) @ mix.T + 100,
+    ]
     basis = training.color_basis(images)
     pixels = np.concatenate([image.reshape(-1, 3) for image in images])
     assert np.allclose(basis @ basis.T, np.cov(pixels.T), rtol=1e-4)
@@ -318,7 +330,9 @@ def test_schedules():
 
 
 def test_evaluate_gives_cross_entropy_and_accuracy():
-    model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    model = keras.Sequential(
+        [keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]
+    )
     images = np.random.default_rng(0).integers(0, 255, (1001, 2, 2)).astype("uint8")
     labels = np.arange(1001) % 3
     loss, accuracy = training.evaluate(model, images, labels)
