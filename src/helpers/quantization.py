@@ -1,0 +1,153 @@
+"""A Keras model in LiteRT's file format, in fewer bits: convert, run, time.
+
+Keras converts through ``tf.lite``; the bits are taken away by LiteRT Quantizer, which its
+documentation names in place of the converter's own options, and the files run in LiteRT.
+"""
+
+import contextlib
+import os
+import time
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+RECIPES = {  # LiteRT Quantizer's name for each mode
+    "float32": None,
+    "float16": None,  # the converter's: there is no such recipe
+    "dynamic": "dynamic_wi8_afp32",  # int8 weights, activations quantized on the fly
+    "int8": "static_wi8_ai8",  # int8 weights and activations; needs calibration images
+    "int4": "weight_only_wi4_afp32",  # int4 weights, widened to float32 to compute
+}
+
+
+class Timing(NamedTuple):
+    """Milliseconds for one call: median and quartiles over ``repeats`` calls."""
+
+    median: float
+    lower: float
+    upper: float
+    repeats: int
+
+
+def convert(model, mode="float32", calibration=None):
+    """Convert a Keras ``model`` of one input and one output to a LiteRT file, as ``bytes``.
+
+    mode          a key of ``RECIPES``
+    calibration   float32 images (n, ...) whose activations set the ranges of ``"int8"``
+
+    Raises ``ValueError`` for an unknown mode, or calibration images missing, unneeded or misshapen.
+    """
+    if mode not in RECIPES:
+        raise ValueError(f"mode={mode!r}; use one of {', '.join(RECIPES)}")
+    if (calibration is not None) != (mode == "int8"):
+        raise ValueError(f"mode={mode!r}: calibration= images go with 'int8', and only with it")
+    if calibration is not None:
+        calibration = _checked(calibration, model.input_shape[1:], "calibration")
+    import tensorflow as tf
+
+    with _quiet():
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        if mode == "float16":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
+        data = bytes(converter.convert())
+        return data if RECIPES[mode] is None else _quantized(data, RECIPES[mode], calibration)
+
+
+def _quantized(data, recipe_name, calibration):
+    from litert_quantizer import quantizer, recipe
+
+    work = quantizer.Quantizer(data, getattr(recipe, recipe_name)())
+    ranges = None
+    if calibration is not None:
+        interpreter = _interpreter(data, 1)
+        key, signature = next(iter(interpreter.get_signature_list().items()))
+        samples = [{signature["inputs"][0]: image[None]} for image in calibration]
+        ranges = work.calibrate({key: samples}, num_threads=1)
+    return bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
+
+
+def run(data, images, threads=1, batch=100):
+    """Outputs (n, ...) float32 of the LiteRT file ``data`` for float32 ``images`` (n, ...).
+
+    Integer inputs and outputs are converted with their scale and zero point: r = S (q − Z).
+    Raises ``ValueError`` for images of another shape or type, or bytes that are no LiteRT file.
+    """
+    interpreter = _interpreter(data, threads)
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    images = _checked(images, tuple(source["shape"][1:]), "images")
+    outputs = []
+    for start in range(0, len(images), batch):
+        chunk = images[start : start + batch]
+        interpreter.resize_tensor_input(source["index"], chunk.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(source["index"], _to_integers(chunk, source))
+        interpreter.invoke()
+        outputs.append(_to_reals(interpreter.get_tensor(target["index"]), target))
+    return np.concatenate(outputs)
+
+
+def benchmark(data, image, repeats=100, threads=1):
+    """Time one call on one float32 ``image``: a ``Timing`` in milliseconds, after ten warm-ups."""
+    interpreter = _interpreter(data, threads)
+    source = interpreter.get_input_details()[0]
+    image = _checked(image[None], tuple(source["shape"][1:]), "image")
+    interpreter.allocate_tensors()
+    image, times = _to_integers(image, source), []
+    for _ in range(repeats + 10):
+        start = time.perf_counter()
+        interpreter.set_tensor(source["index"], image)
+        interpreter.invoke()
+        times.append(1e3 * (time.perf_counter() - start))
+    lower, median, upper = np.percentile(times[10:], [25, 50, 75])
+    return Timing(float(median), float(lower), float(upper), repeats)
+
+
+def _interpreter(data, threads):
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        with _quiet():
+            return Interpreter(model_content=bytes(data), num_threads=threads)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"these {len(data)} bytes are no LiteRT file: {error}") from None
+
+
+def _checked(images, shape, name):
+    images = np.asarray(images)
+    if images.dtype != np.float32 or images.shape[1:] != tuple(shape) or not len(images):
+        raise ValueError(
+            f"{name} has shape {images.shape} and type {images.dtype}; "
+            f"expected float32 (n, {', '.join(map(str, shape))}) with n > 0"
+        )
+    return images
+
+
+def _to_integers(reals, detail):
+    if detail["dtype"] == np.float32:
+        return reals
+    scale, zero = detail["quantization"]
+    limits = np.iinfo(detail["dtype"])
+    return np.clip(np.round(reals / scale) + zero, limits.min, limits.max).astype(detail["dtype"])
+
+
+def _to_reals(values, detail):
+    if detail["dtype"] == np.float32:
+        return values
+    scale, zero = detail["quantization"]
+    return (scale * (values.astype(np.float32) - zero)).astype(np.float32)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Silence what the converter's C++ parts write past Python to the terminal."""
+    with open(os.devnull, "w") as sink, contextlib.redirect_stdout(sink), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        saved = os.dup(2)
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

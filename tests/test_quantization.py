@@ -1,0 +1,95 @@
+"""LiteRT files: what goes in comes out, in fewer bytes, and wrong input is refused by name."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pytest
+
+from helpers import alexnet, quantization
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    return alexnet.alexnet28(width=0.5)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).random((120, 28, 28, 1), np.float32)
+
+
+@pytest.fixture(scope="module")
+def files(model, images):
+    extra = {"int8": images[:100]}
+    return {
+        mode: quantization.convert(model, mode, extra.get(mode)) for mode in quantization.RECIPES
+    }
+
+
+@pytest.mark.parametrize(
+    ("mode", "error"),
+    [("float32", 1e-5), ("float16", 2e-3), ("dynamic", 0.03), ("int8", 0.1), ("int4", 0.3)],
+)
+def test_every_mode_runs_close_to_keras(model, images, files, mode, error):
+    expected = model.predict(images, verbose=0)
+    outputs = quantization.run(files[mode], images, batch=50)
+    assert outputs.dtype == np.float32
+    assert outputs.shape == expected.shape
+    assert np.linalg.norm(outputs - expected) < error * np.linalg.norm(expected)
+
+
+def test_fewer_bits_fewer_bytes(files):
+    sizes = {mode: len(data) for mode, data in files.items()}
+    assert sizes["float16"] < 0.55 * sizes["float32"]
+    assert sizes["dynamic"] < 0.3 * sizes["float32"]
+    assert sizes["int8"] < 0.3 * sizes["float32"]
+    assert sizes["int4"] < 0.2 * sizes["float32"]
+
+
+def test_the_batch_size_changes_nothing(images, files):
+    one = quantization.run(files["int8"], images[:7], batch=1)
+    assert np.array_equal(one, quantization.run(files["int8"], images[:7], batch=4))
+
+
+def test_conversion_writes_nothing_to_the_terminal(model, capfd):
+    quantization.convert(model, "dynamic")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_benchmark_orders_its_quartiles(images, files):
+    timing = quantization.benchmark(files["float32"], images[0], repeats=10)
+    assert 0 < timing.lower <= timing.median <= timing.upper
+    assert timing.repeats == 10
+
+
+def test_wrong_settings_are_refused(model, images):
+    with pytest.raises(ValueError, match=r"mode='int2'; use one of float32"):
+        quantization.convert(model, "int2")
+    with pytest.raises(ValueError, match=r"'int8': calibration= images go with"):
+        quantization.convert(model, "int8")
+    with pytest.raises(ValueError, match=r"'dynamic': calibration= images go with"):
+        quantization.convert(model, "dynamic", images)
+    with pytest.raises(ValueError, match=r"calibration has shape \(5, 28, 28\)"):
+        quantization.convert(model, "int8", images[:5, ..., 0])
+
+
+def test_wrong_images_are_refused(images, files):
+    data = files["float32"]
+    with pytest.raises(ValueError, match=r"images has shape \(2, 28, 28\).*expected float32"):
+        quantization.run(data, images[:2, ..., 0])
+    with pytest.raises(ValueError, match=r"type float64; expected float32 \(n, 28, 28, 1\)"):
+        quantization.run(data, images[:2].astype(float))
+    with pytest.raises(ValueError, match=r"n > 0"):
+        quantization.run(data, images[:0])
+    with pytest.raises(ValueError, match=r"image has shape \(1, 28, 28\)"):
+        quantization.benchmark(data, images[0, ..., 0])
+
+
+@pytest.mark.parametrize("data", [b"", b"not a file", bytes(1000)])
+def test_other_bytes_are_refused(images, data):
+    with pytest.raises(ValueError, match=r"bytes are no LiteRT file"):
+        quantization.run(data, images)
