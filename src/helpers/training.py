@@ -208,8 +208,8 @@ class Run:
         sums = self.totals.numpy().tolist()
         if not np.isfinite(sums).all():
             raise TrainingError(
-                f"the loss is no longer finite at step {self.step}, with a learning rate of "
-                f"{float(self.optimizer.learning_rate):.3g}: lower it. Earlier files are untouched."
+                f"the loss is no longer finite at step {self.step}. Lower the learning rate from "
+                f"{self.optimizer.learning_rate.numpy():.3g}. Earlier files are untouched."
             )
         return sums
 
@@ -219,7 +219,7 @@ class Run:
         self.history.append({
             "epoch": len(self.history) + 1, "loss": loss / count, "accuracy": hits / count,
             "val_loss": val_loss, "val_accuracy": val_accuracy,
-            "learning_rate": float(self.optimizer.learning_rate), **more,
+            "learning_rate": float(self.optimizer.learning_rate.numpy()), **more,
         })  # fmt: skip
         if self.stalled() == 0:
             if self.directory:
