@@ -208,8 +208,8 @@ class Run:
         sums = self.totals.numpy().tolist()
         if not np.isfinite(sums).all():
             raise TrainingError(
-                f"the loss is no longer finite at step {self.step}. Lower the learning rate from "
-                f"{self.optimizer.learning_rate.numpy():.3g}. Earlier files are untouched."
+                f"the loss is no longer finite at step {self.step}. The learning rate is "
+                f"{self.optimizer.learning_rate.numpy():.3g}: lower it. Earlier files are kept."
             )
         return sums
 
