@@ -97,16 +97,19 @@ class GradualPruning(keras.callbacks.Callback):
         super().__init__()
         self.sparsity, self.steps, self.every, self.step = sparsity, steps, every, 0
 
-    def on_train_begin(self, logs=None):
-        for _, kernel, _ in _per_layer(self.model, self.sparsity, 0, 1, "the final sparsity"):
-            _tie(self.model, kernel, np.ones(kernel.shape))
-        self.model.make_train_function()
+    def set_model(self, model):
+        super().set_model(model)  # Keras calls this before it traces the training step
+        prune(model, dict.fromkeys(self._goals(), 0.0))
+
+    def _goals(self):
+        goals = _per_layer(self.model, self.sparsity, 0, 1, "the final sparsity")
+        return {name: final for name, _, final in goals}
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
-        if self.step == self.steps or (self.step < self.steps and self.step % self.every == 0):
-            final = _per_layer(self.model, self.sparsity, 0, 1, "the final sparsity")
-            prune(self.model, {k: cubic_sparsity(self.step, self.steps, s) for k, _, s in final})
+        if self.step <= self.steps and (self.step % self.every == 0 or self.step == self.steps):
+            goals = self._goals().items()
+            prune(self.model, {k: cubic_sparsity(self.step, self.steps, s) for k, s in goals})
 
 
 def kmeans(values, clusters, iterations=50):
@@ -141,11 +144,18 @@ def share(model, clusters):
         _tie(model, kernel, codes, count)
 
 
-def round_for_storage(model):
-    """Round biases and shared weights to float16, in place: ``pack`` then needs two bytes each."""
+def round_for_storage(model, bias_values=16):
+    """Round, in place: shared weights to float16, and each layer's biases to a few values.
+
+    ``bias_values`` is how many; a layer with less than four times as many biases keeps them all.
+    """
     for weight in model.weights:
+        values = weight.numpy()
+        if weight.name == "bias" and values.size >= 4 * bias_values:
+            centroids, codes = kmeans(values, bias_values)
+            values = centroids[codes]
         if weight.name == "bias" or getattr(weight.constraint, "clusters", 0):
-            weight.assign(weight.numpy().astype(np.float16).astype(np.float32))
+            weight.assign(values.astype(np.float16).astype(np.float32))
 
 
 MAGIC, VERSION = b"AXPK", 1
@@ -157,6 +167,7 @@ _LAYERS += (layers.GlobalAveragePooling2D, layers.InputLayer, layers.MaxPooling2
 _LAYERS += (layers.Softmax, layers.ZeroPadding2D, GroupedConv2D, LocalResponseNormalization)
 _LAYERS = {kind.__name__: kind for kind in _LAYERS}
 _ACTIVATIONS = ("linear", "relu", "relu6", "elu", "gelu", "silu", "sigmoid", "softmax", "tanh")
+_ACTIVATIONS = {name: getattr(keras.activations, name) for name in _ACTIVATIONS}
 
 
 class PackedFileError(ValueError):
@@ -168,20 +179,21 @@ def pack(model):
 
     Lossless: ``unpack`` returns bit-identical weights. Small if they were pruned, shared and
     rounded before. What only training needs (optimizer, regularizers, constraints) is left out.
-    The file: 17 fixed bytes; the header (deflated JSON: layers, tables of frequencies); codebooks
-    and unshared weights (float16 if exact, else float32); gaps and cluster numbers coded by
-    asymmetric numeral systems. Raises ``ValueError`` for a model that ``unpack`` would refuse.
+    The file: 17 fixed bytes; the header (deflated JSON: layers, tables of frequencies); gaps and
+    cluster numbers, coded by asymmetric numeral systems; codebooks and unshared weights (float16
+    if exact, else float32). Raises ``ValueError`` for a model that ``unpack`` would refuse.
     """
     header, coder, plain = _architecture(model), stream.stack.AnsCoder(), b""
-    arrays = [weight.numpy() for layer in model.layers for weight in _stored(layer)]
-    header["weights"] = []
+    arrays = [weight.numpy() for weight in model.weights]
+    header["arrays"] = []
     for array in reversed(arrays):  # the coder is a stack: the last in is the first out
         row, values = _encode(array, coder)
-        header["weights"].insert(0, row)
+        header["arrays"].insert(0, row)
         plain = values + plain
+    codes = coder.get_compressed().astype("<u4").tobytes()
+    header["codes"] = len(codes)
     text = zlib.compress(json.dumps(header, separators=(",", ":")).encode(), 9)
-    rest = struct.pack("<II", len(text), _digest(arrays)) + text + plain
-    rest += coder.get_compressed().astype("<u4").tobytes()
+    rest = struct.pack("<II", len(text), _digest(arrays)) + text + codes + plain
     data = struct.pack("<4sBI", MAGIC, VERSION, zlib.crc32(rest)) + rest
     unpack(data, max_weights=math.inf)
     return data
@@ -189,11 +201,6 @@ def pack(model):
 
 def _digest(arrays):
     return zlib.crc32(b"".join(array.astype("<f4").tobytes() for array in arrays))
-
-
-def _stored(layer):
-    """The weights of a layer that a file holds: all but the state of Dropout's generator."""
-    return [weight for weight in layer.weights if weight.dtype == "float32"]
 
 
 def _model(counts):
@@ -227,36 +234,42 @@ def _encode(array, coder):
     return row, values.tobytes()
 
 
-def _settings(kind):
-    """What a file may set of a layer class, with defaults: nothing that holds code or objects."""
-    parameters = signature(_LAYERS[kind].__init__).parameters.values()
+def _settings(kind, open_to_files=True):
+    """Settings of a layer class, with defaults, that a file may hold: no code, no objects.
+
+    With ``open_to_files=False``, its initializers, through which a file's arrays come in.
+    """
     closed = ("_initializer", "_regularizer", "_constraint", "dtype", "self", "kwargs", "config")
-    return {"name": None} | {p.name: p.default for p in parameters if not p.name.endswith(closed)}
+    items = signature(_LAYERS[kind].__init__).parameters.items()
+    if open_to_files:
+        return {"name": None} | {k: p.default for k, p in items if not k.endswith(closed)}
+    return {key: p.default for key, p in items if key.endswith("_initializer")}
 
 
 def _architecture(model):
-    """The layers in order, as [class, settings unlike the default, numbers of the inputs]."""
+    """Layers in order, as [class, settings unlike the default, numbers of those that feed it]."""
     order = [tensor._keras_history.operation for tensor in model.inputs]
     order += [layer for layer in model.layers if layer not in order]
-    number = {id(layer): i for i, layer in enumerate(order)}
-    rows = []
+    place, rows = {id(layer): i for i, layer in enumerate(order)}, []
 
     def numbers(tensors):
-        return [number.get(id(t._keras_history.operation)) for t in keras.tree.flatten(tensors)]
+        return [place.get(id(t._keras_history.operation)) for t in keras.tree.flatten(tensors)]
 
     for layer in order:
-        kind = type(layer).__name__
-        if kind not in _LAYERS or layer.compute_dtype != "float32":
-            known = ", ".join(_LAYERS)
-            raise ValueError(
-                f"cannot pack layer {layer.name!r}, a {kind} in {layer.compute_dtype}; "
-                f"float32 and these can: {known}"
-            )
-        config, settings = layer.get_config(), {}
+        kind, config = type(layer).__name__, layer.get_config()
+        function = getattr(layer, "activation", keras.activations.linear)
+        known = _LAYERS.get(kind) is type(layer) and function in _ACTIVATIONS.values()
+        if not known or layer.compute_dtype != "float32":
+            what = f"{kind} with {function.__name__} in {layer.compute_dtype}"
+            can = ", ".join([*_LAYERS, *_ACTIVATIONS])
+            raise ValueError(f"cannot pack layer {layer.name!r}, a {what}; in float32, {can} can")
+        if len(layer._inbound_nodes) > 1:
+            raise ValueError(f"cannot pack layer {layer.name!r}: it is used more than once")
+        own = {}
         for key, default in _settings(kind).items():
             if key in config and config[key] not in (default, "linear"):
-                settings[key] = config[key]
-        rows.append([kind, settings, [] if kind == "InputLayer" else numbers(layer.input)])
+                own[key] = config[key]
+        rows.append([kind, own, [] if kind == "InputLayer" else numbers(layer.input)])
     ends = {"inputs": numbers(model.inputs), "outputs": numbers(model.outputs)}
     return {"name": model.name, "layers": rows, **ends}
 
@@ -293,16 +306,16 @@ def _read(data, max_weights):
     inflate = zlib.decompressobj()
     header = inflate.decompress(data[_START.size :][:length], 2**18)
     _require(inflate.eof, "its header is too long or incomplete")
-    header, data = json.loads(header), data[_START.size + length :]
-    sizes, plain = np.sum([_size(*row) for row in header["weights"]] or [[0, 0]], axis=0).tolist()
-    _require(sizes <= max_weights, f"it has {sizes:,} weights, over the limit of {max_weights:,}")
-    _require(plain <= len(data), "its values are incomplete")
-    coder = stream.stack.AnsCoder(np.frombuffer(data, "<u4", offset=plain).astype(np.uint32))
-    arrays = []
-    for row in header["weights"]:
+    header, data, arrays = json.loads(header), data[_START.size + length :], []
+    codes = np.frombuffer(data[: header["codes"]], "<u4").astype(np.uint32)
+    coder, data = stream.stack.AnsCoder(codes), data[header["codes"] :]
+    for row in header["arrays"]:
+        size, width = _size(*row)
+        _require(size <= max_weights, f"it has {size:,} weights more than the limit leaves")
         arrays.append(_decode(*row, data, coder))
-        data = data[_size(*row)[1] :]
-    _require(coder.is_empty() and _digest(arrays) == digest, "its weights do not decode")
+        max_weights, data = max_weights - size, data[width:]
+    _require(coder.is_empty() and not data, "it does not end where it should")
+    _require(_digest(arrays) == digest, "its weights do not decode to what was packed")
     return header, arrays
 
 
@@ -313,26 +326,24 @@ def _size(shape, width, spread, counts):
         _require(whole and len(table) <= most, "a table holds something else than counts")
     size, kept = math.prod(shape), sum(spread[:_SPAN])
     _require(width in (2, 4) and sum(spread) <= size, "an array has more weights than its shape")
-    _require(not counts or sum(counts) == kept, "the codebook is not that of its array")
+    _require(not counts or sum(counts) == kept, "a codebook is not that of its array")
     return size, width * (len(counts) or kept)
 
 
 def _decode(shape, width, spread, counts, data, coder):
     """The float32 array that a row of the header describes, its symbols taken off the coder."""
     array = np.zeros(math.prod(shape), np.float32)
-    symbols = coder.decode(_model(spread), sum(spread)) if sum(spread) else np.zeros(0, int)
+    symbols = coder.decode(_model(spread), sum(spread))
     ends = np.cumsum(np.where(symbols < _SPAN, symbols + 1, _SPAN), dtype=np.int64)
     kept = ends[symbols < _SPAN] - 1
-    _require(
-        kept.size == sum(spread[:_SPAN]) and not (ends >= array.size + 1).any(), "a gap is too long"
-    )
+    _require(kept.size == sum(spread[:_SPAN]), "its gaps do not decode")
     values = np.frombuffer(data, f"<f{width}", len(counts) or kept.size).astype(np.float32)
     array[kept] = values[coder.decode(_model(counts), kept.size)] if counts else values
     return array.reshape(shape)
 
 
 class _Given(keras.initializers.Initializer):
-    """Starts a weight as the next array of the file; checks the shape before there is room."""
+    """Starts a weight as the next array of the file; checks the shape before making room."""
 
     def __init__(self, arrays, layer):
         self.arrays, self.layer = arrays, layer
@@ -347,22 +358,23 @@ class _Given(keras.initializers.Initializer):
 def _build(header, arrays):
     """Make the layers in order, from plain settings, each fed by layers before it."""
     tensors = []
+
+    def feeds(numbers):
+        _require(all(0 <= n < len(tensors) for n in numbers), "a layer is fed by a later one")
+        return tensors[numbers[0]] if len(numbers) == 1 else [tensors[n] for n in numbers]
+
     for kind, settings, sources in header["layers"][:1000]:
         _require(kind in _LAYERS, f"it names {str(kind)[:50]!r}, which is no layer it may hold")
-        unknown = settings.keys() - _settings(kind).keys()
-        _require(not unknown, f"{kind} has a setting {str(unknown)[:50]} that it may not have")
-        known = settings.get("activation") in (None, *_ACTIVATIONS)
-        _require(known, f"its activation {str(settings.get('activation'))[:50]!r} is unknown")
-        starts = signature(_LAYERS[kind].__init__).parameters.items()
-        starts = {key: p.default for key, p in starts if key.endswith("_initializer")}
-        given = _Given(arrays, settings.get("name"))
-        layer = _LAYERS[kind](**settings, **dict.fromkeys(starts, given))
-        inputs = [tensors[number] for number in sources]
-        inputs = inputs[0] if len(inputs) == 1 else inputs
-        tensors.append(layer.output if kind == "InputLayer" else layer(inputs))
+        wrong = [key for key in settings if key not in _settings(kind)]
+        _require(not wrong, f"{kind} has the setting {str(wrong)[:50]}, which it may not have")
+        activation = settings.get("activation") or "linear"
+        _require(activation in _ACTIVATIONS, f"it names the activation {str(activation)[:50]!r}")
+        starts = _settings(kind, open_to_files=False)
+        given = dict.fromkeys(starts, _Given(arrays, settings.get("name")))
+        layer = _LAYERS[kind](**settings, **given)
+        tensors.append(layer.output if kind == "InputLayer" else layer(feeds(sources)))
         for key, usual in starts.items():  # so that Keras can save and clone the model
             setattr(layer, key, keras.initializers.get(usual))
     _require(not arrays, f"{len(arrays)} of its arrays belong to no layer")
-    ends = [[tensors[number] for number in header[key]] for key in ("inputs", "outputs")]
-    ends = [tensors[0] if len(tensors) == 1 else tensors for tensors in ends]
+    ends = feeds(header["inputs"]), feeds(header["outputs"])
     return keras.Model(*ends, name=header["name"])
