@@ -1,7 +1,7 @@
 """A Keras model in LiteRT's file format, in fewer bits: convert, run, time.
 
-Keras converts through ``tf.lite``; the bits are taken away by LiteRT Quantizer, which its
-documentation names in place of the converter's own options, and the files run in LiteRT.
+Keras converts through ``tf.lite``; LiteRT Quantizer, which LiteRT's documentation names in place
+of the converter's own options, takes the bits away; the files run in LiteRT.
 """
 
 import contextlib
@@ -22,12 +22,11 @@ RECIPES = {  # LiteRT Quantizer's name for each mode
 
 
 class Timing(NamedTuple):
-    """Milliseconds for one call: median and quartiles over ``repeats`` calls."""
+    """Milliseconds for one call: median and quartiles."""
 
     median: float
     lower: float
     upper: float
-    repeats: int
 
 
 def convert(model, mode="float32", calibration=None):
@@ -100,8 +99,7 @@ def benchmark(data, image, repeats=100, threads=1):
         interpreter.set_tensor(source["index"], image)
         interpreter.invoke()
         times.append(1e3 * (time.perf_counter() - start))
-    lower, median, upper = np.percentile(times[10:], [25, 50, 75])
-    return Timing(float(median), float(lower), float(upper), repeats)
+    return Timing(*(float(t) for t in np.percentile(times[10:], [50, 25, 75])))
 
 
 def _interpreter(data, threads):
