@@ -35,7 +35,7 @@ def main(target=ASSET):
     with target.open("wb") as file:
         np.savez_compressed(file, **{v.path: v.numpy() for v in model.trainable_variables})
     print(f"validation: cross-entropy {loss:.4f}, accuracy {accuracy:.3f}")
-    print(target.stat().st_size, datasets.sha256(target), target.name)
+    print(target.stat().st_size, datasets.file_hash(target), target.name)
 
 
 if __name__ == "__main__":
