@@ -161,11 +161,9 @@ def softmax_cross_entropy(logits, labels):
     """
     _check_array("logits", logits, "**")
     labels, (n, classes) = np.asarray(labels), logits.shape
-    found, wanted = (
-        f"{labels.dtype} of shape {labels.shape}",
-        f"whole numbers of shape ({n},), n > 0",
-    )
-    _check(labels.shape == (n,) and labels.dtype.kind in "iu" and n > 0, "labels", found, wanted)
+    found = f"{labels.dtype} of shape {labels.shape}"
+    whole = labels.dtype.kind in "iu" and labels.shape == (n,) and n > 0
+    _check(whole, "labels", found, f"whole numbers of shape ({n},), n > 0")
     found = f"{labels.min()} to {labels.max()}"
     _check(set(labels) <= set(range(classes)), "labels", found, f"all from 0 to {classes - 1}")
     wrong = np.sum(~np.isfinite(logits))
@@ -224,12 +222,8 @@ def _check_array(name, array, shape, *dtypes):
     found = f"{getattr(array, 'dtype', type(array).__name__)} of shape {np.shape(array)}"
     holds = isinstance(array, np.ndarray) and array.dtype in dtypes and array.ndim == len(shape)
     holds = holds and all(s in ("*", a) for a, s in zip(array.shape, shape, strict=True))
-    _check(
-        holds,
-        name,
-        found,
-        f"{' or '.join(map(str, dtypes))} of shape ({', '.join(map(str, shape))})",
-    )
+    wanted, lengths = " or ".join(map(str, dtypes)), ", ".join(map(str, shape))
+    _check(holds, name, found, f"{wanted} of shape ({lengths})")
 
 
 def _check_counts(least=1, **counts):
