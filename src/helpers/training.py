@@ -117,6 +117,7 @@ def pipeline(images, labels, batch=128, *, seed=None, epochs=1, skip=0, crop=0, 
     if seed is None and (crop or flip or colors is not None):
         raise ValueError("crop, flip and colors are random: give a seed with them")
     scale = 1 / 255 if images.dtype == np.uint8 else 1.0
+    seed = None if seed is None else seed % 2**30  # room for the sums below in 32 bits
     pixels, targets = tf.constant(images), tf.constant(labels, tf.int32)
 
     def order(epoch):
@@ -255,8 +256,7 @@ def replace(path, write):
 
 
 def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=0, flip=False,
-        colors=None, patience=None, directory=None, save_every=100, progress=True,
-        after_step=None):  # fmt: skip
+        colors=None, patience=None, directory=None, save_every=100, progress=True):  # fmt: skip
     """Train ``model`` (logits out) with cross-entropy; return the history, a list of one ``dict``
     per epoch, and leave in the model the weights with the best validation accuracy.
 
@@ -267,7 +267,6 @@ def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=
                 the same call goes on after a kill, bit for bit (on one machine, with deterministic
                 operations as ``session.begin`` sets them); more ``epochs`` continue a finished run
     save_every  steps between checkpoints, beside the one at the end of each epoch
-    after_step  a function without arguments, compiled into the step after the update
 
     Raises ``ValueError`` for arguments that do not fit, ``TrainingError`` if the loss stops being
     finite or the directory holds a damaged file or another run.
@@ -289,10 +288,10 @@ def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=
         "colors": np.array(colors).tolist(),
         "shapes": [list(variable.shape) for variable in model.variables],
     })  # fmt: skip
-    update, measure = _compiled_steps(model, optimizer, run.totals, after_step)
+    update, measure = _compiled_steps(model, optimizer, run.totals)
     steps = -(-len(labels) // batch)
-    options = {"seed": seed % 2**30, "crop": crop, "flip": flip, "colors": colors}
-    batches = iter(pipeline(images, labels, batch, epochs=epochs, skip=run.step, **options))
+    options = {"seed": seed, "epochs": epochs, "crop": crop, "flip": flip, "colors": colors}
+    batches = iter(pipeline(images, labels, batch, skip=run.step, **options))
     total = steps * epochs
     with tqdm(total=total, initial=run.step, file=sys.stdout, disable=not progress) as bar:
         while run.step < total and (patience is None or run.stalled() < patience):
@@ -318,7 +317,7 @@ def _measured(measure, batches):
     return loss / count, hits / count
 
 
-def _compiled_steps(model, optimizer=None, totals=None, after_step=None):
+def _compiled_steps(model, optimizer=None, totals=None):
     def sums(labels, logits):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         hits = tf.argmax(logits, -1, tf.int32) == labels
@@ -332,8 +331,6 @@ def _compiled_steps(model, optimizer=None, totals=None, after_step=None):
         weights = model.trainable_variables
         optimizer.apply(tape.gradient(loss, weights), weights)
         totals.assign_add(parts)
-        if after_step:
-            after_step()
 
     @tf.function(reduce_retracing=True)
     def measure(images, labels):
