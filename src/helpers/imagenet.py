@@ -258,9 +258,8 @@ class Training:
         from helpers.training import PaperSGD, Run
 
         args, side = self.args, self.io.SIDE
-        listing = [
-            (os.path.relpath(e[0], args.data), *e[1:], n) for s in self.data.values() for e, n in s
-        ]
+        images = [image for split in self.data.values() for image in split]
+        listing = [(os.path.relpath(e[0], args.data), *e[1:], label) for e, label in images]
         settings = {"--data": hashlib.sha256(repr(listing).encode()).hexdigest()}
         for flag in ("batch", "rate", "patience", "dropout", "width", "seed"):
             settings["--" + flag] = getattr(args, flag)
@@ -289,12 +288,9 @@ class Training:
         """``rows`` of ``split``, of which each worker and each of its devices gets its part."""
 
         def local(context):
-            parts, part = (
-                context.num_input_pipelines,
-                self.args.batch // context.num_input_pipelines,
-            )
-            mine = rows.reshape(-1, parts, part)[:, context.input_pipeline_id].ravel()
+            by_worker = rows.reshape(len(rows) // self.args.batch, context.num_input_pipelines, -1)
             size = self.args.batch // context.num_replicas_in_sync
+            mine = by_worker[:, context.input_pipeline_id].ravel()
             return self.io.batches(self.data[split], mine, size, prepare)
 
         return self.strategy.distribute_datasets_from_function(local)
@@ -381,13 +377,14 @@ def main(argv=None):
     except KeyboardInterrupt:
         problem = "stopped; the same command goes on from the last checkpoint"
     except Exception as error:
-        from tensorflow.errors import OpError
+        from tensorflow import errors
 
         from helpers.imagenet_data import DataError
         from helpers.training import TrainingError
 
-        if isinstance(error, OpError) and len(addresses) > 1:
-            print(f"{str(error)[:300]}", file=sys.stderr)
+        own = errors.InvalidArgumentError, errors.NotFoundError, errors.ResourceExhaustedError
+        if len(addresses) > 1 and isinstance(error, errors.OpError) and not isinstance(error, own):
+            print(str(error)[:300], file=sys.stderr)
             return LOST_PEER
         if not isinstance(error, SetupError | DataError | TrainingError):
             raise
@@ -397,6 +394,7 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(line_buffering=True)  # so that a log file shows what happens
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
