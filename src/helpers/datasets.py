@@ -107,7 +107,9 @@ def download(url, target, digest):
             options = {"cache_dir": part, "cache_subdir": "", "file_hash": digest}
             os.replace(keras.utils.get_file(target.name, url, **options), target)
         except Exception as error:
-            raise DataError(f"download of {target} failed: {error} (is there a network?)") from error
+            raise DataError(
+                f"download of {target} failed: {error} (is there a network?)"
+            ) from error
     return target
 
 
@@ -207,11 +209,10 @@ def image_folder(path, largest=512):
     """
     from PIL import Image, ImageOps
 
-    root = Path(path)
-    entries = sorted(e for e in root.glob("*") if not e.name.startswith("."))
+    entries = sorted(e for e in Path(path).glob("*") if not e.name.startswith("."))
     folders = [entry for entry in entries if entry.is_dir()]
     if len(folders) < 2:
-        raise DataError(f"{root} has {len(folders)} class folders; it needs one for each class")
+        raise DataError(f"{path} has {len(folders)} class folders; it needs one for each class")
     skipped = [(entry, "in no class folder") for entry in entries if not entry.is_dir()]
     images, labels = [], []
     for label, folder in enumerate(folders):
