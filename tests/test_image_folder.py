@@ -1,0 +1,125 @@
+"""A reader's own images: class folders, odd files, and what is refused."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers import datasets
+from helpers.datasets import DataError
+
+
+def picture(path, size=(20, 10), mode="RGB", **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 4), np.uint8)
+    Image.fromarray(pixels, "RGBA").convert(mode).save(path, **options)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("cats", "dogs"):
+        for i in range(3):
+            picture(tmp_path / name / f"{i}.png")
+    return tmp_path
+
+
+def test_classes_are_the_folders_in_alphabetical_order(folder, capsys):
+    picture(folder / "birds" / "a.png")
+    own = datasets.image_folder(folder)
+    assert own.class_names == ["birds", "cats", "dogs"]
+    assert own.labels.tolist() == [0, 1, 1, 1, 2, 2, 2] and own.labels.dtype == np.int64
+    assert [image.shape for image in own.images] == [(10, 20, 3)] * 7
+    assert all(image.dtype == np.uint8 for image in own.images)
+    assert own.skipped == [] and capsys.readouterr().out == ""
+
+
+def test_a_path_may_be_a_string(folder):
+    assert len(datasets.image_folder(str(folder)).images) == 6
+
+
+def test_pixels_are_those_of_the_file(folder):
+    with Image.open(folder / "cats" / "0.png") as file:
+        expected = np.asarray(file)
+    assert np.array_equal(datasets.image_folder(folder).images[0], expected)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1", "LA"])
+def test_gray_transparent_and_palette_images_become_rgb(folder, mode):
+    picture(folder / "cats" / "odd.png", mode=mode)
+    assert datasets.image_folder(folder).images[3].shape == (10, 20, 3)
+
+
+def test_a_camera_that_was_held_upright_is_turned(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees to see it as it was taken
+    picture(folder / "cats" / "turned.jpg", exif=exif)
+    assert datasets.image_folder(folder).images[3].shape == (20, 10, 3)
+
+
+def test_large_images_are_shrunk_and_small_ones_left(folder):
+    picture(folder / "cats" / "large.jpg", size=(1200, 300))
+    images = datasets.image_folder(folder, largest=400).images
+    assert images[3].shape == (100, 400, 3) and images[0].shape == (10, 20, 3)
+
+
+def damaged():
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((50, 50, 3), np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()[:60]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("notes.txt", b"a list"), ("empty.jpg", b""), ("cut.png", damaged()), ("page.jpg", b"<html>")],
+)
+def test_unreadable_files_are_named_and_left_out(folder, capsys, name, content):
+    (folder / "dogs" / name).write_bytes(content)
+    own = datasets.image_folder(folder)
+    assert len(own.images) == 6
+    [(path, why)] = own.skipped
+    assert path == folder / "dogs" / name and why
+    printed = capsys.readouterr().out
+    assert "left out" in printed and str(path) in printed
+
+
+def test_a_folder_inside_a_class_is_named_and_left_out(folder):
+    picture(folder / "dogs" / "puppies" / "a.png")
+    own = datasets.image_folder(folder)
+    assert len(own.images) == 6
+    assert [path for path, _ in own.skipped] == [folder / "dogs" / "puppies"]
+
+
+def test_a_file_beside_the_class_folders_is_named(folder, capsys):
+    (folder / "LICENSE.txt").write_text("free")
+    assert datasets.image_folder(folder).skipped == [(folder / "LICENSE.txt", "in no class folder")]
+    assert "LICENSE.txt" in capsys.readouterr().out
+
+
+def test_hidden_files_and_folders_are_ignored(folder):
+    (folder / ".git").mkdir()
+    (folder / "cats" / ".DS_Store").write_bytes(b"\0")
+    own = datasets.image_folder(folder)
+    assert own.skipped == [] and own.class_names == ["cats", "dogs"]
+
+
+def test_fewer_than_two_classes_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"has 0 class folders; it needs"):
+        datasets.image_folder(tmp_path)
+    picture(tmp_path / "cats" / "0.png")
+    with pytest.raises(DataError, match=r"has 1 class folders; it needs"):
+        datasets.image_folder(tmp_path)
+
+
+def test_a_path_that_is_not_there_is_refused_by_name(tmp_path):
+    with pytest.raises(DataError, match="nowhere"):
+        datasets.image_folder(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("only_damaged", [False, True])
+def test_a_class_without_a_readable_image_is_refused_by_name(folder, only_damaged):
+    (folder / "eels").mkdir()
+    if only_damaged:
+        (folder / "eels" / "a.jpg").write_bytes(b"not an image")
+    with pytest.raises(DataError, match=r"eels has no readable image; add some or remove"):
+        datasets.image_folder(folder)
