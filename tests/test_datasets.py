@@ -159,7 +159,7 @@ def test_a_failed_download_leaves_nothing(server, tmp_path, case):
         files["data.bin"] = (CONTENT[::-1], len(CONTENT))
     elif case == "no server":
         url = "http://127.0.0.1:9/"  # nothing listens on the discard port
-    with pytest.raises(DataError, match=r"download of .*data\.bin failed: .*is there a network\?"):
+    with pytest.raises(DataError, match=r"download of .*data\.bin failed: .*no network\?"):
         datasets.download(url + "data.bin", tmp_path / "data.bin", SHA256)
     assert list(tmp_path.iterdir()) == []
 
@@ -254,7 +254,7 @@ def test_mnist_downloaded(server, tmp_path, monkeypatch):
 def test_mnist_without_a_network(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "CACHE", tmp_path)
     monkeypatch.setattr(datasets, "KERAS_DATA", "http://127.0.0.1:9/")
-    with pytest.raises(DataError, match=r"mnist\.npz failed.*is there a network\?"):
+    with pytest.raises(DataError, match=r"mnist\.npz failed.*no network\?"):
         datasets.mnist()
 
 

@@ -107,9 +107,7 @@ def download(url, target, digest):
             options = {"cache_dir": part, "cache_subdir": "", "file_hash": digest}
             os.replace(keras.utils.get_file(target.name, url, **options), target)
         except Exception as error:
-            raise DataError(
-                f"download of {target} failed: {error} (is there a network?)"
-            ) from error
+            raise DataError(f"download of {target} failed: {error} (no network?)") from error
     return target
 
 
