@@ -170,7 +170,8 @@ def entries():
     text = (ROOT / "references.bib").read_text(encoding="utf-8")
     found = []
     for kind, key, body in re.findall(r"^@(\w+)\{([^,\s]+),\n(.*?)^\}", text, re.M | re.S):
-        fields = re.findall(r"^\s*(\w+)\s*=\s*\{(.*?)\},?\s*$", body, re.M | re.S)
+        # A field's value is in braces, which may hold one more pair; several may share a line.
+        fields = re.findall(r"(\w+)\s*=\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}", body)
         found.append((kind, key, {name.lower(): value for name, value in fields}))
     assert len(found) == len(re.findall(r"^@", text, re.M)), "an entry is not in the usual form"
     return found
