@@ -459,6 +459,10 @@ def test_declared_sizes_make_no_room(packed):
     refused(hostile(packed, units(2**30)), "wants weights of shape")
     refused(hostile(packed, units(10**25)))
     refused(hostile(packed, lambda h: h["arrays"][0].__setitem__(2, [2**31 - 1])), "more weights")
+    spread = [2**26 - 10_000]
+    refused(
+        hostile(packed, lambda h: h["arrays"].insert(0, [spread, 2, spread, spread])), "symbols"
+    )
     bomb = zlib.compress(b"[" * 2**28, 9)
     refused(assemble(bomb, b"", 0), "too long")
     refused(assemble(zlib.compress(b"[" * 200_000), b"", 0), "RecursionError")
@@ -475,6 +479,7 @@ def test_cycles_and_missing_inputs_end(packed):
     refused(hostile(packed, lambda h: h.__setitem__("outputs", [])))
     refused(hostile(packed, lambda h: h.pop("inputs")))
     refused(hostile(packed, lambda h: h["layers"].pop()), "belong to no layer")
+    refused(hostile(packed, lambda h: h.__setitem__("layers", h["layers"] * 200)), "1,000 layers")
 
 
 def test_a_wrong_codebook_order_is_found_by_the_digest(packed):

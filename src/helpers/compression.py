@@ -200,7 +200,10 @@ def pack(model):
 
 
 def _digest(arrays):
-    return zlib.crc32(b"".join(array.astype("<f4").tobytes() for array in arrays))
+    digest = 0
+    for array in arrays:
+        digest = zlib.crc32(np.ascontiguousarray(array, "<f4"), digest)
+    return digest
 
 
 def _model(counts):
@@ -306,12 +309,14 @@ def _read(data, max_weights):
     inflate = zlib.decompressobj()
     header = inflate.decompress(data[_START.size :][:length], 2**18)
     _require(inflate.eof, "its header is too long or incomplete")
+    most = 2**20 + 100 * len(data)  # symbols an array; no sensible code is ever so short
     header, data, arrays = json.loads(header), data[_START.size + length :], []
     codes = np.frombuffer(data[: header["codes"]], "<u4").astype(np.uint32)
     coder, data = stream.stack.AnsCoder(codes), data[header["codes"] :]
     for row in header["arrays"]:
         size, width = _size(*row)
         _require(size <= max_weights, f"it has {size:,} weights more than the limit leaves")
+        _require(sum(row[2]) <= most, f"it has more symbols than {most:,}, for its length")
         arrays.append(_decode(*row, data, coder))
         max_weights, data = max_weights - size, data[width:]
     _require(coder.is_empty() and not data, "it does not end where it should")
@@ -363,7 +368,8 @@ def _build(header, arrays):
         _require(all(0 <= n < len(tensors) for n in numbers), "a layer is fed by a later one")
         return tensors[numbers[0]] if len(numbers) == 1 else [tensors[n] for n in numbers]
 
-    for kind, settings, sources in header["layers"][:1000]:
+    _require(len(header["layers"]) <= 1000, "it has more than 1,000 layers")
+    for kind, settings, sources in header["layers"]:
         _require(kind in _LAYERS, f"it names {str(kind)[:50]!r}, which is no layer it may hold")
         wrong = [key for key in settings if key not in _settings(kind)]
         _require(not wrong, f"{kind} has the setting {str(wrong)[:50]}, which it may not have")
