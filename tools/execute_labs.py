@@ -5,6 +5,7 @@ were. As many labs run at once as there are pairs of cores.
 """
 
 import os
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -54,6 +55,9 @@ def _merged(outputs):
             last.text += output.text
         else:
             kept.append(output)
+    for output in kept:
+        if output.output_type == "stream":  # of a progress bar, keep what a terminal would show
+            output.text = re.sub(r"[^\n]*\r(?=[^\n])", "", output.text)
     return kept
 
 
