@@ -192,6 +192,21 @@ def test_a_step_moves_a_centroid_by_its_summed_gradient_over_its_size():
     assert (kernel.numpy()[codes == 0] == 0).all()
 
 
+def test_round_for_storage_leaves_few_biases_and_half_precision():
+    model = keras.Sequential(
+        [keras.Input((6,)), layers.Dense(100, bias_initializer="normal"), layers.Dense(10)]
+    )
+    before = model.layers[0].bias.numpy()
+    compression.share(model, {model.layers[0].name: 7})
+    compression.round_for_storage(model)
+    kernel, bias = model.layers[0].get_weights()
+    assert len(np.unique(bias)) <= 16 and np.abs(bias - before).max() < 0.02
+    for array in (kernel, bias, model.layers[1].bias.numpy()):
+        np.testing.assert_array_equal(array, array.astype(np.float16).astype(np.float32))
+    other = model.layers[1].kernel.numpy()  # not shared, so not rounded
+    assert (other != other.astype(np.float16).astype(np.float32)).any()
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
