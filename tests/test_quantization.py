@@ -50,13 +50,17 @@ def test_fewer_bits_fewer_bytes(files):
     assert sizes["int4"] < 0.2 * sizes["float32"]
 
 
+def test_a_float_file_converts_as_its_model_does(files, images):
+    assert quantization.convert(files["float32"], "int8", images[:100]) == files["int8"]
+
+
 def test_the_batch_size_changes_nothing(images, files):
     one = quantization.run(files["int8"], images[:7], batch=1)
     assert np.array_equal(one, quantization.run(files["int8"], images[:7], batch=4))
 
 
-def test_conversion_writes_nothing_to_the_terminal(model, capfd):
-    quantization.convert(model, "dynamic")
+def test_conversion_writes_nothing_to_the_terminal(model, images, capfd):
+    quantization.convert(model, "int8", images[:5])
     assert capfd.readouterr() == ("", "")
 
 
@@ -66,8 +70,10 @@ def test_benchmark_orders_its_quartiles(images, files):
 
 
 def test_wrong_settings_are_refused(model, images):
-    with pytest.raises(ValueError, match=r"mode='int2'; use one of float32"):
+    with pytest.raises(ValueError, match=r"mode='int2' from a model; use one of float32"):
         quantization.convert(model, "int2")
+    with pytest.raises(ValueError, match=r"mode='float16' from a file"):
+        quantization.convert(b"", "float16")
     with pytest.raises(ValueError, match=r"'int8': calibration= images go with"):
         quantization.convert(model, "int8")
     with pytest.raises(ValueError, match=r"'dynamic': calibration= images go with"):

@@ -29,42 +29,52 @@ class Timing(NamedTuple):
     upper: float
 
 
-def convert(model, mode="float32", calibration=None):
-    """Convert a Keras ``model`` of one input and one output to a LiteRT file, as ``bytes``.
+def convert(source, mode="float32", calibration=None):
+    """Convert a Keras model of one input and one output to a LiteRT file, as ``bytes``.
 
+    source        the model, or its float32 file, so as not to convert it twice
     mode          a key of ``RECIPES``
     calibration   float32 images (n, ...) whose activations set the ranges of ``"int8"``
 
-    Raises ``ValueError`` for an unknown mode, or calibration images missing, unneeded or misshapen.
+    Raises ``ValueError`` for an unknown mode, calibration images missing, unneeded or misshapen,
+    or a file to be made ``"float16"``, which needs the model.
     """
-    if mode not in RECIPES:
-        raise ValueError(f"mode={mode!r}; use one of {', '.join(RECIPES)}")
+    if mode not in RECIPES or (mode == "float16" and isinstance(source, bytes)):
+        what = "a file" if isinstance(source, bytes) else "a model"
+        raise ValueError(
+            f"mode={mode!r} from {what}; use one of {', '.join(RECIPES)}, from a model"
+        )
     if (calibration is not None) != (mode == "int8"):
         raise ValueError(f"mode={mode!r}: calibration= images go with 'int8', and only with it")
-    if calibration is not None:
-        calibration = _checked(calibration, model.input_shape[1:], "calibration")
+    data = source if isinstance(source, bytes) else _converted(source, mode == "float16")
+    return data if RECIPES[mode] is None else _quantized(data, RECIPES[mode], calibration)
+
+
+def _converted(model, halve):
     import tensorflow as tf
 
     with _quiet():
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
-        if mode == "float16":
+        if halve:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
-        data = bytes(converter.convert())
-        return data if RECIPES[mode] is None else _quantized(data, RECIPES[mode], calibration)
+        return bytes(converter.convert())
 
 
 def _quantized(data, recipe_name, calibration):
     from litert_quantizer import quantizer, recipe
 
-    work = quantizer.Quantizer(data, getattr(recipe, recipe_name)())
-    ranges = None
+    interpreter, ranges = _interpreter(data, 1), None
     if calibration is not None:
-        interpreter = _interpreter(data, 1)
+        shape = tuple(interpreter.get_input_details()[0]["shape"][1:])
+        calibration = _checked(calibration, shape, "calibration")
         key, signature = next(iter(interpreter.get_signature_list().items()))
-        samples = [{signature["inputs"][0]: image[None]} for image in calibration]
-        ranges = work.calibrate({key: samples}, num_threads=1)
-    return bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
+        samples = {key: [{signature["inputs"][0]: image[None]} for image in calibration]}
+    with _quiet():
+        work = quantizer.Quantizer(data, getattr(recipe, recipe_name)())
+        if calibration is not None:
+            ranges = work.calibrate(samples, num_threads=1)
+        return bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
 
 
 def run(data, images, threads=1, batch=100):
@@ -140,8 +150,11 @@ def _to_reals(values, detail):
 @contextlib.contextmanager
 def _quiet():
     """Silence what the converter's C++ parts write past Python to the terminal."""
-    with open(os.devnull, "w") as sink, contextlib.redirect_stdout(sink), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with contextlib.ExitStack() as stack:
+        sink = stack.enter_context(open(os.devnull, "w"))
+        stack.enter_context(contextlib.redirect_stdout(sink))
+        stack.enter_context(contextlib.redirect_stderr(sink))
+        stack.enter_context(warnings.catch_warnings(action="ignore"))
         saved = os.dup(2)
         os.dup2(sink.fileno(), 2)
         try:
