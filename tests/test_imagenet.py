@@ -22,7 +22,7 @@ from helpers import imagenet, imagenet_data
 from helpers.alexnet import alexnet
 
 CLASSES = ["n01440764", "n02084071", "n04037443"]
-FLAGS = ["--batch", "6", "--width", "0.05", "--dropout", "0", "--rate", "0.0003"]
+FLAGS = ["--batch", "6", "--width", "0.05", "--dropout", "0", "--rate", "0.001"]
 FLAGS += ["--save-every", "1"]
 
 
@@ -32,6 +32,8 @@ def picture(rng, label, mode="RGB", form="JPEG", size=None):
     small[..., label] += 120
     image = Image.fromarray(small.astype(np.uint8))
     image = image.resize(size or tuple(rng.integers(230, 400, 2)), Image.Resampling.BICUBIC)
+    noise = rng.normal(0, 12, np.shape(image))  # without it, max-pooling would meet ties
+    image = Image.fromarray(np.clip(image + noise, 0, 255).astype(np.uint8))
     file = io.BytesIO()
     image.convert(mode).save(file, form)
     return file.getvalue()
@@ -391,14 +393,16 @@ def state(output):
 @pytest.fixture(scope="module")
 def warm(folder, tmp_path_factory):
     """A run after its first epoch, with kernels scaled so that every layer learns at once: a net
-    as narrow as this one, started as in the paper, would hardly move in ten steps."""
+    as narrow as this one, started as in the paper, would hardly move in ten steps. Together they
+    bring pixels of ±100 down to 1 in equal parts; with all of it in one layer, that one amplifies
+    rounding errors tenfold a step."""
     output = tmp_path_factory.mktemp("runs") / "warm"
     assert run_here(folder, output, 1) == 0
     weights, arrays, rest = state(output)
     for i, (path, value) in enumerate(weights.items()):
         if value.ndim > 1:
-            scale = np.sqrt(2 / np.prod(value.shape[:-1])) / 0.01
-            arrays[f"v{i}"] = value * np.float32(scale / (60 if "conv1" in path else 1))
+            scale = np.sqrt(0.6 / np.prod(value.shape[:-1])) / 0.01
+            arrays[f"v{i}"] = value * np.float32(scale / (3 if "fc8" in path else 1))
     np.savez(output / "last.npz", **arrays, state=json.dumps(rest))
     return output
 
@@ -448,7 +452,7 @@ sys.exit(imagenet.main())
 """
     process = launch(folder, output, 4, prelude=prelude)
     assert process.wait(timeout=120) == 0, process.log()
-    assert difference(state(output)[0].values(), state(whole)[0].values()) < 1e-4
+    assert difference(state(output)[0].values(), state(whole)[0].values()) < 1e-5
 
 
 def free_ports(count):
@@ -485,7 +489,7 @@ def test_two_workers_one_killed_reach_the_same_weights(folder, warm, whole):
     assert rest["step"] == history["step"]
     gap = difference(weights.values(), wanted.values())
     print(f"largest difference between one process and two: {gap:.2g}")
-    assert gap < 1e-4
+    assert gap < 1e-5
 
 
 def test_a_worker_does_not_wait_for_ever(folder, tmp_path):
