@@ -49,8 +49,9 @@ def arguments(argv=None):
         return parse
 
     add, count = parser.add_argument, number(int, 1, 10**9)
-    add("--data", type=Path, required=True, metavar="DIR", help="folder with train and val")
-    add("--output", type=Path, default="runs/imagenet", metavar="DIR", help="what is kept")
+    hidden = argparse.SUPPRESS
+    add("--data", type=Path, required=True, metavar="DIR", default=hidden, help="has train and val")
+    add("--output", type=Path, default="runs/imagenet", metavar="DIR", help="where all is kept")
     add("--epochs", type=count, default=90, help="passes through the training set")
     add("--batch", type=count, default=128, help="images a step, of all devices together")
     add("--rate", type=number(float, 1e-9, 1e3), default=0.01, help="learning rate at the start")

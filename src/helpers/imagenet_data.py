@@ -93,7 +93,8 @@ def _examine(entry):
         tf.io.decode_image(data, channels=3, expand_animations=False)
         return [label, kind, None]
     except Exception as error:  # whatever is wrong with a file, it is left out and named
-        return [None, None, str(error).split("\n")[0] or type(error).__name__]
+        reason = re.sub(r"\{\{.*?\}\} | \[Op:.*", "", str(error).split("\n")[0])
+        return [None, None, reason or type(error).__name__]
 
 
 def scan(entries, output, rank=0):
@@ -125,7 +126,8 @@ def _checked(entries, cache):
         with ThreadPool() as pool:
             found = pool.imap(_examine, entries, 32)
             found = list(tqdm(found, f"checking {cache.stem}", len(entries), file=sys.stdout))
-        bad = [f"{e[0]} at {e[2]}: {f[2]}" for e, f in zip(entries, found, strict=True) if f[2]]
+        pairs = zip(entries, found, strict=True)
+        bad = [f"{e[0]}{f' at {e[2]}' if e[2] else ''}: {f[2]}" for e, f in pairs if f[2]]
         stored = {"stamp": stamp, "bad": bad, "found": found}
         replace(cache, lambda path: path.write_text(json.dumps(stored)))
     kinds = Counter(kind for _, kind, _ in stored["found"] if kind).most_common()
