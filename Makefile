@@ -25,7 +25,7 @@ lint: .venv/ready ## ruff: rules and format, notebooks included
 	$(TEST)/ruff format --check .
 
 tests: .venv/ready book ## tests of the helpers, of the labs' form and of the rendered book
-	$(TEST)/pytest tests
+	$(TEST)/pytest --numprocesses 2 --dist loadfile tests
 
 labs: .venv/ready ## run every lab again; its text outputs must be the stored ones
 	$(TEST)/pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --durations 5 notebooks
