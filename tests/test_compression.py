@@ -319,6 +319,14 @@ def test_codes_come_within_one_percent_of_the_entropy():
     assert bound <= coded <= 1.01 * bound
 
 
+def test_layers_that_another_model_uses_too():
+    model = small_model()
+    logits = model.get_layer("logits")
+    keras.Model(model.layers[-2].output, model.outputs)
+    assert len(logits._inbound_nodes) > 1
+    assert same_weights(model, unpack(pack(model)))
+
+
 def shared_layer():
     x, dense = keras.Input((3,)), layers.Dense(3)
     return keras.Model(x, dense(dense(x)))

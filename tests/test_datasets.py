@@ -10,7 +10,6 @@ import threading
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from helpers import datasets
 from helpers.datasets import DataError
@@ -305,50 +304,3 @@ def test_results_agree_with_the_papers():
     assert errors == sorted(errors, reverse=True) and list(best.values()) == errors
     krizhevsky = [(r.error, r.extra_data) for r in results if r.team == "SuperVision"]
     assert krizhevsky == [(15.315, True), (16.422, False)]
-
-
-# Your own images
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for name, color in [("cats", (200, 10, 10)), ("dogs", (10, 10, 200))]:
-        (tmp_path / name).mkdir()
-        Image.new("RGB", (60, 40), color).save(tmp_path / name / "a.png")
-    return tmp_path
-
-
-def test_image_folder(folder, capsys):
-    Image.new("L", (1000, 500), 77).save(folder / "dogs" / "gray.jpg")
-    Image.new("RGBA", (30, 30), (1, 2, 3, 4)).save(folder / "dogs" / "glass.png")
-    (folder / "dogs" / "notes.txt").write_text("not an image")
-    (folder / "dogs" / "half.png").write_bytes((folder / "dogs" / "a.png").read_bytes()[:60])
-    (folder / "dogs" / "more").mkdir()
-    (folder / "dogs" / ".hidden").write_text("")
-    (folder / "readme.md").write_text("")
-    data = datasets.image_folder(folder)
-    assert data.class_names == ["cats", "dogs"] and data.labels.tolist() == [0, 1, 1, 1]
-    assert all(i.dtype == np.uint8 and i.ndim == 3 and i.shape[2] == 3 for i in data.images)
-    assert data.images[0].shape == (40, 60, 3) and (data.images[0] == (200, 10, 10)).all()
-    assert data.images[3].shape == (256, 512, 3) and abs(int(data.images[3][0, 0, 0]) - 77) < 3
-    left_out = {path.name for path, _ in data.skipped}
-    assert left_out == {"notes.txt", "half.png", "more", "readme.md"}
-    printed = capsys.readouterr().out
-    assert printed.count("left out: ") == 4 and "readme.md (in no class folder)" in printed
-
-
-def test_image_folder_turns_photographs_upright(folder):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # taken with the camera turned by 90 degrees
-    Image.new("RGB", (60, 40)).save(folder / "cats" / "b.jpg", exif=exif)
-    assert datasets.image_folder(folder).images[1].shape == (60, 40, 3)
-
-
-def test_image_folder_needs_two_classes_with_images(folder, tmp_path):
-    (folder / "empty").mkdir()
-    with pytest.raises(DataError, match="empty has no readable image; add some or remove"):
-        datasets.image_folder(folder)
-    with pytest.raises(DataError, match="cats has 0 class folders; it needs one for each class"):
-        datasets.image_folder(folder / "cats")
-    with pytest.raises(DataError, match="nowhere has 0 class folders"):
-        datasets.image_folder(tmp_path / "nowhere")

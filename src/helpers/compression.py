@@ -35,18 +35,24 @@ class Tied(keras.constraints.Constraint):
 
     def __init__(self, codes, clusters=0):
         self.codes, self.clusters = tf.Variable(codes, dtype=tf.int32, trainable=False), clusters
+        if clusters:  # the step looks at the kept weights only: few, once pruned
+            kept = np.flatnonzero(codes)
+            self.kept = tf.constant(kept[:, None])
+            self.cluster_of = tf.constant(np.ravel(codes)[kept] - 1)
 
     def __call__(self, kernel):
         if not self.clusters:
             return tf.where(self.codes > 0, kernel, 0.0)
-        flat, codes = tf.reshape(kernel, [-1]), tf.reshape(self.codes, [-1])
-        means = tf.math.unsorted_segment_mean(flat, codes, self.clusters + 1)
-        return tf.reshape(tf.gather(tf.concat([[0.0], means[1:]], 0), codes), kernel.shape)
+        kept = tf.gather_nd(tf.reshape(kernel, [-1]), self.kept)
+        means = tf.math.unsorted_segment_mean(kept, self.cluster_of, self.clusters)
+        shared = tf.gather(means, self.cluster_of)
+        flat = tf.scatter_nd(self.kept, shared, [math.prod(kernel.shape)])
+        return tf.reshape(flat, kernel.shape)
 
 
 def _tie(model, kernel, codes, clusters=0):
     tied = kernel.constraint
-    if isinstance(tied, Tied) and tied.clusters == clusters:
+    if isinstance(tied, Tied) and tied.clusters == clusters == 0:
         tied.codes.assign(codes)  # a training step that is already traced sees the new codes
     else:
         kernel.constraint = Tied(codes, clusters)
@@ -249,14 +255,26 @@ def _settings(kind, open_to_files=True):
     return {key: p.default for key, p in items if key.endswith("_initializer")}
 
 
+def _calls(model):
+    """The one call (a Keras node) of each layer in this model; others may use the layer too."""
+    calls, pending = {}, list(model.outputs)
+    while pending:
+        layer, number, _ = pending.pop()._keras_history
+        call = layer._inbound_nodes[number]
+        if calls.setdefault(layer, call) is not call:
+            raise ValueError(f"cannot pack layer {layer.name!r}: it is used more than once")
+        pending += call.input_tensors
+    return calls
+
+
 def _architecture(model):
     """Layers in order, as [class, settings unlike the default, numbers of those that feed it]."""
-    order = [tensor._keras_history.operation for tensor in model.inputs]
+    calls, order = _calls(model), [tensor._keras_history.operation for tensor in model.inputs]
     order += [layer for layer in model.layers if layer not in order]
-    place, rows = {id(layer): i for i, layer in enumerate(order)}, []
+    place, rows = {layer: i for i, layer in enumerate(order)}, []
 
     def numbers(tensors):
-        return [place.get(id(t._keras_history.operation)) for t in keras.tree.flatten(tensors)]
+        return [place.get(tensor._keras_history.operation) for tensor in tensors]
 
     for layer in order:
         kind, config = type(layer).__name__, layer.get_config()
@@ -266,13 +284,11 @@ def _architecture(model):
             what = f"{kind} with {function.__name__} in {layer.compute_dtype}"
             can = ", ".join([*_LAYERS, *_ACTIVATIONS])
             raise ValueError(f"cannot pack layer {layer.name!r}, a {what}; in float32, {can} can")
-        if len(layer._inbound_nodes) > 1:
-            raise ValueError(f"cannot pack layer {layer.name!r}: it is used more than once")
         own = {}
         for key, default in _settings(kind).items():
             if key in config and config[key] not in (default, "linear"):
                 own[key] = config[key]
-        rows.append([kind, own, [] if kind == "InputLayer" else numbers(layer.input)])
+        rows.append([kind, own, numbers(calls[layer].input_tensors)])
     ends = {"inputs": numbers(model.inputs), "outputs": numbers(model.outputs)}
     return {"name": model.name, "layers": rows, **ends}
 
