@@ -2,6 +2,7 @@
 
 * directive ``{claims}``: all claims of all labs, from their stored outputs;
 * role ``{measured}`NN-stem | sentence of the claim | format spec` ``: one measured value;
+* claims in a lab's output become a list, which a phone can show whole;
 * links to the published book become links inside the build, so that it can be read offline.
 
 A sentence that no lab claims is a warning, and warnings are errors.
@@ -10,6 +11,7 @@ A sentence that no lab claims is a warning, and warnings are errors.
 import re
 import sys
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
 
@@ -40,6 +42,12 @@ def claims_of(path):
             for match in CLAIM_LINE.finditer(output.get("text", "")):
                 found.append(match.groupdict("") | {"section": section})
     return title, found
+
+
+def facts(c):
+    """Bound, measured value and unit of a claim, as text that the style sheet sets apart."""
+    text = f"{c['bound']}; measured {c['value']} {c['unit']}".strip()
+    return nodes.inline("", text, classes=["claim-facts"])
 
 
 def labs():
@@ -92,9 +100,32 @@ class Claims(Directive):
     def item(path, c):
         anchor = nodes.make_id(re.sub(r"[`*$]", "", c["section"]))
         link = nodes.reference("", c["sentence"], refuri=f"../notebooks/{path.stem}.html#{anchor}")
-        facts = f"{c['bound']}; measured {c['value']} {c['unit']}".strip()
-        fact_node = nodes.inline("", facts, classes=["claim-facts"])
-        return nodes.list_item("", nodes.paragraph("", "", link, nodes.Text(" "), fact_node))
+        return nodes.list_item("", nodes.paragraph("", "", link, nodes.Text(" "), facts(c)))
+
+
+def list_claims(app, doctree):
+    """Turn the claims among a lab's printed lines into lists; other lines stay as they are."""
+
+    def item(line):
+        c = CLAIM_LINE.match(line).groupdict("")
+        return nodes.list_item(
+            "", nodes.paragraph("", "", nodes.Text(f"✓ {c['sentence']} "), facts(c))
+        )
+
+    for block in list(doctree.findall(nodes.literal_block)):
+        if "stream" not in block["classes"]:
+            continue
+        parts = []
+        for claims, lines in groupby(
+            block.astext().splitlines(), lambda x: bool(CLAIM_LINE.match(x))
+        ):
+            if claims:
+                parts.append(nodes.bullet_list("", *map(item, lines), classes=["claims"]))
+            else:
+                parts.append(block.deepcopy())
+                parts[-1].rawsource = "\n".join(lines)
+                parts[-1][:] = [nodes.Text(parts[-1].rawsource)]
+        block.replace_self(parts)
 
 
 def localize_links(app, doctree, docname):
@@ -121,5 +152,6 @@ def localize_links(app, doctree, docname):
 def setup(app):
     app.add_role("measured", Measured())
     app.add_directive("claims", Claims)
+    app.connect("doctree-read", list_claims)
     app.connect("doctree-resolved", localize_links)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
