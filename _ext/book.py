@@ -1,6 +1,6 @@
 """The book's own Sphinx extension.
 
-* directive ``{claims}``: all claims of all labs, from their stored outputs;
+* directive ``{claims}``: all claims and reports of all labs, from their stored outputs;
 * role ``{measured}`NN-stem | sentence of the claim | format spec` ``: one measured value;
 * claims in a lab's output become a list, which a phone can show whole;
 * links to the published book become links inside the build, so that it can be read offline.
@@ -109,7 +109,7 @@ def list_claims(app, doctree):
     def item(line):
         c = CLAIM_LINE.match(line).groupdict("")
         return nodes.list_item(
-            "", nodes.paragraph("", "", nodes.Text(f"✓ {c['sentence']} "), facts(c))
+            "", nodes.paragraph("", "", nodes.Text(f"{c['mark']} {c['sentence']} "), facts(c))
         )
 
     for block in list(doctree.findall(nodes.literal_block)):

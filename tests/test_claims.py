@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.claims import CLAIM_LINE, ClaimError, claim
+from helpers.claims import CLAIM_LINE, ClaimError, claim, report
 
 SANITIZER = Path(__file__).parent / "nbval.cfg"
 
@@ -35,6 +35,8 @@ def test_holds_inside_the_bound_and_raises_outside(bounds, good, bad, capsys):
 def test_what_is_no_number_never_holds(value):
     with pytest.raises(ClaimError):
         claim("a thing", value, at_most=1)
+    with pytest.raises(ValueError, match="needs a number: a thing"):
+        report("a thing", value)
 
 
 @pytest.mark.parametrize("bounds", [{}, {"equals": 1, "at_most": 2}, {"at_least": 2, "at_most": 1}])
@@ -47,6 +49,8 @@ def test_senseless_bounds_are_refused(bounds):
 def test_senseless_sentences_are_refused(sentence):
     with pytest.raises(ValueError, match="one line"):
         claim(sentence, 1, at_most=1)
+    with pytest.raises(ValueError, match="one line"):
+        report(sentence, 1)
 
 
 @pytest.mark.parametrize(
@@ -62,15 +66,17 @@ def test_senseless_sentences_are_refused(sentence):
 )
 def test_the_line_reads_back_and_only_the_value_is_sanitized(value, unit, printed, capsys):
     claim("with (parts; in it)", value, at_most=1e9, unit=unit)
-    line = capsys.readouterr().out.rstrip("\n")
-    match = CLAIM_LINE.fullmatch(line)
-    assert match["sentence"] == "with (parts; in it)"
-    assert match["bound"] == "at most 1e+09"
-    assert match["value"] == printed
-    assert (match["unit"] or "") == unit
+    report("with (parts; in it)", value, unit=unit)
     config = RawConfigParser()
     config.read(SANITIZER, encoding="utf-8")
     rule = dict(config["measured value of a claim"])
-    cleaned = re.sub(rule["regex"], rule["replace"], line)
-    assert cleaned == "✓ with (parts; in it) (at most 1e+09; measured …)"
+    lines = capsys.readouterr().out.splitlines()
+    for line, mark, bound in zip(lines, "✓≈", ("at most 1e+09", "on this machine"), strict=True):
+        match = CLAIM_LINE.fullmatch(line)
+        assert match["sentence"] == "with (parts; in it)"
+        assert match["bound"] == bound
+        assert match["value"] == printed
+        assert (match["unit"] or "") == unit
+        cleaned = re.sub(rule["regex"], rule["replace"], line)
+        assert cleaned == f"{mark} with (parts; in it) ({bound}; measured …)"
     assert re.sub(rule["regex"], rule["replace"], "measured 3 apples") == "measured 3 apples"

@@ -39,6 +39,7 @@ def tidy(notebook):
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
+    notebook.nbformat_minor = 5  # the first with ids of cells
     for index, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{index:03d}"
         cell.metadata.pop("execution", None)
