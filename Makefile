@@ -12,7 +12,10 @@ help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 book: .venv-book/ready ## render the stored outputs (no TensorFlow) and say which page to open
+	@# Sphinx does not read every page again when one of these changes, so begin anew.
+	@[ -z "$$(find references.bib _config.yml _ext -newer _build/done -name '*.*' 2>&1)" ] || rm -rf _build
 	$(BOOK)/jupyter-book build . -q -W -n --keep-going
+	@touch _build/done
 	@echo "Open $(CURDIR)/_build/html/index.html"
 
 serve: book ## show the book at http://localhost:8000
