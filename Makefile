@@ -49,7 +49,7 @@ clean: ## remove what was built, keep the environments
 .venv-book/ready: constraints.txt
 	$(PYTHON) tools/check_python.py
 	$(PYTHON) -m venv .venv-book
-	$(BOOK)/$(PIP) jupyter-book
+	$(BOOK)/$(PIP) jupyter-book sphinx-mathjax-offline
 	@touch $@
 
 .venv/ready: constraints.txt pyproject.toml

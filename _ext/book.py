@@ -1,9 +1,11 @@
 """The book's own Sphinx extension.
 
 * directive ``{claims}``: all claims and reports of all labs, from their stored outputs;
-* role ``{measured}`NN-stem | sentence of the claim | format spec` ``: one measured value;
+* role ``{measured}`NN-stem | sentence of the claim | format spec` ``: one measured value; after
+  ``+.1pp`` it stands in percentage points, with the word;
 * claims in a lab's output become a list, which a phone can show whole;
-* links to the published book become links inside the build, so that it can be read offline.
+* links to the published book become links inside the build, so that it can be read offline;
+* so do the equations: MathJax comes from a package, where that is installed, not from the web.
 
 A sentence that no lab claims is a warning, and warnings are errors.
 """
@@ -11,6 +13,7 @@ A sentence that no lab claims is a warning, and warnings are errors.
 import re
 import sys
 from functools import cache
+from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from urllib.parse import quote
@@ -20,6 +23,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
+from sphinx.util.fileutil import copy_asset
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
@@ -61,6 +65,14 @@ def number(text):
     return float(text.replace(",", ""))
 
 
+def formatted(value, spec):
+    """The number in Python's format; ``.1pp`` is our own: a difference of shares, in points."""
+    if spec.endswith("pp"):
+        points = format(100 * value, spec.removesuffix("pp") + "f")
+        return points + (" point" if float(points) in (1, -1) else " points")
+    return format(value, spec)
+
+
 class Measured(SphinxRole):
     """``{measured}`02-forward-pass | sentence | .1%` ``; the format may be left out."""
 
@@ -74,7 +86,7 @@ class Measured(SphinxRole):
             logger.warning(reason, location=self.get_location())
             return [nodes.Text("?")], []
         self.env.note_dependency(str(path))
-        text = format(number(values[0]), spec[0]) if spec else values[0]
+        text = formatted(number(values[0]), spec[0]) if spec else values[0]
         return [nodes.inline("", text.replace("-", "−"), classes=["measured"])], []
 
 
@@ -149,9 +161,32 @@ def localize_links(app, doctree, docname):
         node["internal"] = True
 
 
+# Of MathJax, what a page with TeX loads: speech in English, one font, no MathML.
+MATHJAX = "tex-chtml.js", "a11y/", "input/tex/", "output/chtml/", "sre/mathmaps/en", "ui/menu.js"
+
+
+def use_mathjax_of_package(app, config):
+    package = find_spec("sphinx-mathjax-offline")
+    if package:
+        config.mathjax_path = "mathjax/tex-chtml.js"
+        app.mathjax_files = Path(package.origin).parent / "static" / "mathjax"
+
+
+def copy_mathjax(app, error):
+    if error or app.builder.format != "html" or not hasattr(app, "mathjax_files"):
+        return
+
+    def excluded(path):
+        return not any(path.startswith(part) or part.startswith(path) for part in MATHJAX)
+
+    copy_asset(app.mathjax_files, Path(app.outdir, "_static", "mathjax"), excluded)
+
+
 def setup(app):
     app.add_role("measured", Measured())
     app.add_directive("claims", Claims)
     app.connect("doctree-read", list_claims)
     app.connect("doctree-resolved", localize_links)
+    app.connect("config-inited", use_mathjax_of_package)
+    app.connect("build-finished", copy_mathjax)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

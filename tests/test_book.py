@@ -155,3 +155,20 @@ def test_chapters_have_no_typed_checkmarks_of_claims():
         assert "; measured" not in chapter.read_text(encoding="utf-8"), (
             f"{chapter.name}: a measured value comes from the lab, through {{measured}}"
         )
+
+
+def test_differences_of_shares_are_given_in_points(pages):
+    sources = [ROOT / "intro.md", *(ROOT / "chapters").glob("*.md")]
+    written = sum(len(re.findall(r"{measured}`[^`]*pp`", p.read_text())) for p in sources)
+    rendered = sum(
+        len(re.findall(r'class="measured">[+−]?\d+(?:\.\d+)? points?<', p.read_text()))
+        for p in pages
+    )
+    assert rendered == written > 0
+
+
+def test_equations_need_no_network(pages):
+    for path in pages:
+        for script in re.findall(r'<script[^>]+src="([^"]*mathjax[^"]*)"', path.read_text(), re.I):
+            assert (path.parent / script.partition("?")[0]).exists(), f"{path}: {script}"
+    assert "mathjax" in (HTML / "chapters" / "02-forward-pass.html").read_text()
