@@ -172,3 +172,10 @@ def test_equations_need_no_network(pages):
         for script in re.findall(r'<script[^>]+src="([^"]*mathjax[^"]*)"', path.read_text(), re.I):
             assert (path.parent / script.partition("?")[0]).exists(), f"{path}: {script}"
     assert "mathjax" in (HTML / "chapters" / "02-forward-pass.html").read_text()
+
+
+def test_no_page_shows_its_own_markup(pages):
+    for path in pages:
+        text = path.read_text(encoding="utf-8")
+        raw = re.findall(r"^(?:```|:::).*|\{[a-z]+(?::[a-z])?\}(?:`|<code).*", text, re.MULTILINE)
+        assert not raw, f"{path.relative_to(HTML)} shows MyST that was not understood: {raw[0]}"
