@@ -13,7 +13,7 @@ help: ## this list
 
 book: .venv-book/ready ## render the stored outputs (no TensorFlow) and say which page to open
 	@# Sphinx does not read every page again when one of these changes, so begin anew.
-	@[ -z "$$(find references.bib _config.yml _ext -newer _build/done -name '*.*' 2>&1)" ] || rm -rf _build
+	@[ -z "$$(find references.bib _config.yml _ext _static -newer _build/done -name '*.*' 2>&1)" ] || rm -rf _build
 	$(BOOK)/jupyter-book build . -q -W -n --keep-going
 	@touch _build/done
 	@echo "Open $(CURDIR)/_build/html/index.html"
