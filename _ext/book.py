@@ -1,5 +1,7 @@
 """The book's own Sphinx extension.
 
+* directive ``{labfigure} NN-stem N``: the N-th figure of a lab, from its stored outputs, with its
+  alt text; options and caption are those of ``{figure}``;
 * directive ``{claims}``: all claims and reports of all labs, from their stored outputs;
 * role ``{measured}`NN-stem | sentence of the claim | format spec` ``: one measured value; after
   ``+.1pp`` it stands in percentage points, with the word;
@@ -12,6 +14,7 @@ A sentence that no lab claims is a warning, and warnings are errors.
 
 import re
 import sys
+from base64 import b64decode
 from functools import cache
 from importlib.util import find_spec
 from itertools import groupby
@@ -21,6 +24,7 @@ from urllib.parse import quote
 import nbformat
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from sphinx.directives.patches import Figure
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
 from sphinx.util.fileutil import copy_asset
@@ -88,6 +92,29 @@ class Measured(SphinxRole):
         self.env.note_dependency(str(path))
         text = formatted(number(values[0]), spec[0]) if spec else values[0]
         return [nodes.inline("", text.replace("-", "−"), classes=["measured"])], []
+
+
+class LabFigure(Figure):
+    """A figure whose picture and alt text are those of a lab's cell."""
+
+    final_argument_whitespace = True
+
+    def run(self):
+        stem, number = self.arguments[0].split()
+        path = ROOT / "notebooks" / f"{stem}.ipynb"
+        self.state.document.settings.env.note_dependency(str(path))
+        pictures = [
+            (output.data["image/png"], cell.metadata.mystnb.image.alt)
+            for cell in nbformat.read(path, as_version=4).cells
+            for output in cell.get("outputs", [])
+            if "image/png" in output.get("data", {})
+        ]
+        picture, self.options["alt"] = pictures[int(number) - 1]
+        file = ROOT / "_build" / "labfigures" / f"{stem}-{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b64decode(picture))
+        self.arguments = ["/" + file.relative_to(ROOT).as_posix()]
+        return super().run()
 
 
 class Claims(Directive):
@@ -184,6 +211,7 @@ def copy_mathjax(app, error):
 
 def setup(app):
     app.add_role("measured", Measured())
+    app.add_directive("labfigure", LabFigure)
     app.add_directive("claims", Claims)
     app.connect("doctree-read", list_claims)
     app.connect("doctree-resolved", localize_links)
