@@ -18,8 +18,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from helpers import imagenet, imagenet_data
 from helpers.alexnet import alexnet
+from helpers.imagenet import data as imagenet_data
+from helpers.imagenet import train as imagenet
 
 CLASSES = ["n01440764", "n02084071", "n04037443"]
 FLAGS = ["--batch", "6", "--width", "0.05", "--dropout", "0", "--rate", "0.001"]
@@ -449,7 +450,7 @@ def test_two_devices_of_one_machine_reach_the_same_weights(folder, warm, whole):
 import sys, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from helpers import imagenet
+from helpers.imagenet import train as imagenet
 sys.exit(imagenet.main())
 """
     process = launch(folder, output, 4, prelude=prelude)

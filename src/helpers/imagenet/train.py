@@ -1,9 +1,8 @@
-"""Train AlexNet on ImageNet, as its paper did: ``python -m helpers.imagenet --data DIR``.
+"""The ImageNet command: its flags, its workers, and the training itself.
 
-``helpers.imagenet_data`` says what DIR holds. One machine uses all of its GPUs; for several, start
-the same command on each with ``TF_CONFIG`` set. Every random choice follows from the seed, the
-epoch or step, and the image or device, so the same command goes on after a kill. Section numbers
-are those of Krizhevsky, Sutskever and Hinton, NIPS 2012.
+Every random choice follows from the seed, the epoch or step, and the image or device, so the same
+command goes on after a kill. Section numbers are those of Krizhevsky, Sutskever and Hinton, NIPS
+2012.
 """
 
 import argparse
@@ -155,7 +154,7 @@ def compiled_steps(strategy, model, optimizer, batch, seed):
     import keras
     import tensorflow as tf
 
-    from helpers.imagenet_data import crops
+    from helpers.imagenet.data import crops
 
     dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
     # float16 loses gradients below 6e-8, so the loss is scaled up and the gradients down again.
@@ -236,16 +235,16 @@ class Training:
     """One worker's part of the command: check the data, train, measure."""
 
     def __init__(self, args, workers, rank):
-        from helpers import imagenet_data
+        from helpers.imagenet import data
 
-        self.args, self.chief, self.io = args, rank == 0, imagenet_data
-        entries = {split: imagenet_data.list_images(args.data, split) for split in ("train", "val")}
+        self.args, self.chief, self.io = args, rank == 0, data
+        entries = {split: data.list_images(args.data, split) for split in ("train", "val")}
         args.output.mkdir(parents=True, exist_ok=True)
         self.strategy = start(args, workers)
         if args.batch % self.strategy.num_replicas_in_sync:
             devices = self.strategy.num_replicas_in_sync
             raise SetupError(f"--batch {args.batch} is not divisible by the {devices} devices")
-        self.data, classes = imagenet_data.scan(entries, args.output, rank)
+        self.data, classes = data.scan(entries, args.output, rank)
         self.steps = len(self.data["train"]) // args.batch
         if not self.steps:
             count = len(self.data["train"])
@@ -380,7 +379,7 @@ def main(argv=None):
     except Exception as error:
         from tensorflow import errors
 
-        from helpers.imagenet_data import DataError
+        from helpers.imagenet.data import DataError
         from helpers.training import TrainingError
 
         own = errors.InvalidArgumentError, errors.NotFoundError, errors.ResourceExhaustedError
@@ -392,13 +391,3 @@ def main(argv=None):
         problem = error
     print(f"error: {problem}", file=sys.stderr)
     return REFUSED
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(line_buffering=True)  # so that a log file shows what happens
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if READY in os.environ:
-        os._exit(code)  # TensorFlow would wait for the other workers
-    sys.exit(code)

@@ -1,4 +1,4 @@
-"""ImageNet on disk, and the way from there to what AlexNet sees (``helpers.imagenet`` trains it).
+"""ImageNet on disk, and the way from there to what AlexNet sees.
 
 A data set is one folder with ``train`` and ``val`` (or ``validation``), each with one folder of
 images per class; or with TFRecord shards (``train-00000-of-01024``, ``validation-...``) of
