@@ -180,7 +180,8 @@ def photographs(*names):
         if name not in PHOTOGRAPHS:
             raise ValueError(f"no photograph is called {name!r}; known: {', '.join(PHOTOGRAPHS)}")
         package, file, credit = PHOTOGRAPHS[name]
-        path = Path(importlib.util.find_spec(package).origin).parent / file
+        spec = importlib.util.find_spec(package)
+        path = Path(spec.origin).parent / file if spec else Path(package, file)
         if not path.is_file():
             raise DataError(f"{path} is missing; install scikit-image, scikit-learn, matplotlib")
         found.append(Photograph(name, np.asarray(Image.open(path).convert("RGB")), credit))
@@ -207,7 +208,9 @@ def image_folder(path, largest=512):
     """
     from PIL import Image, ImageOps
 
-    entries = sorted(e for e in Path(path).glob("*") if not e.name.startswith("."))
+    if not Path(path).is_dir():
+        raise DataError(f"{path} is no folder; give the folder that has your class folders")
+    entries = sorted(e for e in Path(path).iterdir() if not e.name.startswith("."))
     folders = [entry for entry in entries if entry.is_dir()]
     if len(folders) < 2:
         raise DataError(f"{path} has {len(folders)} class folders; it needs one for each class")
@@ -225,6 +228,7 @@ def image_folder(path, largest=512):
             images.append(np.asarray(picture))
             labels.append(label)
         if label not in labels:
-            raise DataError(f"{folder} has no readable image; add some or remove the folder")
+            why = next((why for file, why in skipped if file.parent == folder), "it is empty")
+            raise DataError(f"{folder} has no readable image ({why}); add some or remove it")
     print(*(f"left out: {file} ({why})\n" for file, why in skipped), sep="", end="")
     return ImageFolder(images, np.array(labels), [folder.name for folder in folders], skipped)
