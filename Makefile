@@ -13,7 +13,8 @@ help: ## this list
 
 book: .venv-book/ready ## render the stored outputs (no TensorFlow) and say which page to open
 	@# Sphinx does not read every page again when one of these changes, so begin anew.
-	@[ -z "$$(find references.bib _config.yml _ext _static -newer _build/done -name '*.*' 2>&1)" ] || rm -rf _build
+	@[ -z "$$(find references.bib _config.yml _toc.yml _ext _static src/helpers/claims.py -newer _build/done -name '*.*' 2>&1)" ] || rm -rf _build
+	@rm -f _build/done # begin anew after a failure: Sphinx warns of a page only when it reads it
 	$(BOOK)/jupyter-book build . -q -W -n --keep-going
 	@touch _build/done
 	@echo "Open $(CURDIR)/_build/html/index.html"
@@ -39,8 +40,8 @@ execute: .venv/ready ## run the labs again in place: make execute [LABS="03-back
 bench: .venv/ready ## measure the speeds and sizes that the book reports
 	$(TEST)/python tools/bench.py
 
-publish: .venv/ready ## set the book's address everywhere: make publish REPO=owner/name
-	$(TEST)/python tools/publish.py $(REPO)
+publish: ## set the book's address everywhere: make publish REPO=owner/name
+	$(PYTHON) tools/publish.py $(REPO)
 
 clean: ## remove what was built, keep the environments
 	rm -rf _build
@@ -48,12 +49,12 @@ clean: ## remove what was built, keep the environments
 # The two environments. They are made again when what they are made from changes.
 .venv-book/ready: constraints.txt
 	$(PYTHON) tools/check_python.py
-	$(PYTHON) -m venv .venv-book
+	$(PYTHON) -m venv --clear .venv-book
 	$(BOOK)/$(PIP) jupyter-book sphinx-mathjax-offline
 	@touch $@
 
 .venv/ready: constraints.txt pyproject.toml
 	$(PYTHON) tools/check_python.py
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv --clear .venv
 	$(TEST)/$(PIP) --editable ".[test]"
 	@touch $@

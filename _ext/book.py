@@ -94,6 +94,15 @@ class Measured(SphinxRole):
         return [nodes.inline("", text.replace("-", "−"), classes=["measured"])], []
 
 
+def pictures_of(path):
+    """The cells of the lab at ``path`` that drew something, each with the output that holds it."""
+    cells = nbformat.read(path, as_version=4).cells if path.exists() else []
+    for cell in cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                yield cell, output
+
+
 class LabFigure(Figure):
     """A figure whose picture and alt text are those of a lab's cell."""
 
@@ -103,13 +112,14 @@ class LabFigure(Figure):
         stem, number = self.arguments[0].split()
         path = ROOT / "notebooks" / f"{stem}.ipynb"
         self.state.document.settings.env.note_dependency(str(path))
-        pictures = [
-            (output.data["image/png"], cell.metadata.mystnb.image.alt)
-            for cell in nbformat.read(path, as_version=4).cells
-            for output in cell.get("outputs", [])
-            if "image/png" in output.get("data", {})
-        ]
-        picture, self.options["alt"] = pictures[int(number) - 1]
+        pictures = {
+            str(place): (output.data["image/png"], cell.metadata)
+            for place, (cell, output) in enumerate(pictures_of(path), start=1)
+        }
+        if number not in pictures:
+            raise self.error(f"lab {stem} has {len(pictures)} figures, and no number {number}")
+        picture, metadata = pictures[number]
+        self.options["alt"] = metadata.mystnb.image.alt
         file = ROOT / "_build" / "labfigures" / f"{stem}-{number}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b64decode(picture))

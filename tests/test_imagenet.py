@@ -267,6 +267,25 @@ def test_augmentation_is_a_crop_a_flip_and_one_color():
     np.testing.assert_allclose(np.std(colors, axis=0), [3.0, 2.0, 1.0], rtol=0.35)
 
 
+def test_color_basis_and_jitter_follow_the_covariance_of_the_pixels():
+    rng = np.random.default_rng(0)
+    mix = np.array([[40, 5, 0], [38, -6, 2], [35, 1, -3.0]])
+    images = [
+        rng.normal(size=(30, 20, 3)) @ mix.T + 100,
+        rng.normal(size=(50, 40, 3)) @ mix.T + 100,
+    ]
+    basis = imagenet_data.color_basis(images)
+    pixels = np.concatenate([image.reshape(-1, 3) for image in images])
+    assert np.allclose(basis @ basis.T, np.cov(pixels.T), rtol=1e-4)
+    assert np.allclose(basis.T @ basis, np.diag(np.diag(basis.T @ basis)), atol=1e-2)
+    black = tf.zeros((20000, 2, 2, 3))
+    added = imagenet_data.color_jitter(black, basis, (1, 2)).numpy()
+    assert (added == added[:, :1, :1]).all()
+    assert np.allclose(np.cov(added[:, 0, 0].T), 0.01 * basis @ basis.T, rtol=0.1, atol=0.3)
+    with pytest.raises(ValueError, match="three colors"):
+        imagenet_data.color_basis([np.zeros((4, 4, 1))])
+
+
 def test_ten_crops_are_four_corners_the_center_and_their_mirror_images():
     image = np.random.default_rng(0).normal(size=(1, 256, 256, 3)).astype(np.float32)
     views = [view[0] for view in imagenet_data.crops(image, True)]

@@ -16,6 +16,7 @@ from helpers import training
 
 tf.config.experimental.enable_op_determinism()
 
+SCHEDULE = "0.0, 55, warmup_target=0.05, warmup_steps=5"
 # A problem that takes a second: is the bright square in the left or in the right half?
 PROGRAM = """
 import sys
@@ -33,7 +34,7 @@ model = keras.Sequential([
     keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.Flatten(),
     keras.layers.Dense(16, activation="relu"), keras.layers.Dropout(0.5), keras.layers.Dense(2),
 ])
-rate = training.cosine_schedule(0.05, 60, warmup=5)
+rate = keras.optimizers.schedules.CosineDecay(0.0, 55, warmup_target=0.05, warmup_steps=5)
 history = training.fit(
     model, training.PaperSGD(rate), (images[:64], labels[:64]), (images[64:], labels[64:]),
     epochs=6, batch=8, crop=1, seed=5, directory=sys.argv[1] if len(sys.argv) > 1 else None,
@@ -151,7 +152,7 @@ def test_it_learns_and_returns_the_best_weights(uninterrupted):
 
 
 def test_patience_ends_training_and_more_epochs_go_on(tmp_path):
-    program = PROGRAM.replace("0.05, 60, warmup=5", "1e-9, 60").replace("patience=4", "patience=2")
+    program = PROGRAM.replace(SCHEDULE, "1e-9, 60").replace("patience=4", "patience=2")
     _, history = run_here(tmp_path, program)
     assert len(history) == 3
     longer = program.replace("patience=2", "patience=None")
@@ -181,7 +182,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_and_leaves_the_files(tmp_path):
     with pytest.raises(training.TrainingError, match=r"no longer finite at step .*lower it"):
-        run_here(tmp_path, PROGRAM.replace("0.05, 60, warmup=5", "1e30, 60"))
+        run_here(tmp_path, PROGRAM.replace(SCHEDULE, "1e30, 60"))
     assert not (tmp_path / "best.weights.h5").exists()
 
 
@@ -235,7 +236,7 @@ def test_every_example_comes_once_an_epoch_in_an_order_that_follows_from_seed_an
 
 def test_augmentation_is_the_same_after_skip_and_differs_between_epochs():
     images = np.random.default_rng(0).integers(0, 255, (12, 9, 9, 3)).astype("uint8")
-    options = {"seed": 4, "epochs": 2, "crop": 2, "flip": True, "colors": np.eye(3, dtype="f4")}
+    options = {"seed": 4, "epochs": 2, "crop": 2, "flip": True}
     whole = [x.numpy() for x, _ in training.pipeline(images, np.arange(12), 12, **options)]
     later = [x.numpy() for x, _ in training.pipeline(images, np.arange(12), 12, skip=1, **options)]
     assert np.array_equal(whole[1], later[0])
@@ -260,31 +261,12 @@ def test_crops_are_shifts_and_flips_mirror():
     assert (mirrored ^ kept).all() and 140 <= mirrored.sum() <= 260
 
 
-def test_color_basis_and_jitter_follow_the_covariance_of_the_pixels():
-    rng = np.random.default_rng(0)
-    mix = np.array([[40, 5, 0], [38, -6, 2], [35, 1, -3.0]])
-    images = [
-        rng.normal(size=(30, 20, 3)) @ mix.T + 100,
-        rng.normal(size=(50, 40, 3)) @ mix.T + 100,
-    ]
-    basis = training.color_basis(images)
-    pixels = np.concatenate([image.reshape(-1, 3) for image in images])
-    assert np.allclose(basis @ basis.T, np.cov(pixels.T), rtol=1e-4)
-    assert np.allclose(basis.T @ basis, np.diag(np.diag(basis.T @ basis)), atol=1e-2)
-    black = tf.zeros((20000, 2, 2, 3))
-    added = training.color_jitter(black, basis, (1, 2)).numpy()
-    assert (added == added[:, :1, :1]).all()
-    assert np.allclose(np.cov(added[:, 0, 0].T), 0.01 * basis @ basis.T, rtol=0.1, atol=0.3)
-    with pytest.raises(ValueError, match="three colors"):
-        training.color_basis([np.zeros((4, 4, 1))])
-
-
 def test_paper_sgd_is_the_papers_update():
     rng = np.random.default_rng(0)
     w, v = rng.normal(size=(4, 3)), np.zeros((4, 3))
     b, u = rng.normal(size=3), np.zeros(3)
     kernel, bias = keras.Variable(w, dtype="float64"), keras.Variable(b, dtype="float64")
-    rate = training.step_schedule(0.1, [3, 6])
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay([3, 6], [0.1, 0.01, 0.001])
     optimizer = training.PaperSGD(rate, momentum=0.9, decay=0.05)
     for step in range(8):
         g, h = rng.normal(size=(4, 3)), rng.normal(size=3)
@@ -297,20 +279,6 @@ def test_paper_sgd_is_the_papers_update():
     assert np.allclose(kernel.numpy(), w, atol=1e-6) and np.allclose(bias.numpy(), b, atol=1e-6)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
     assert again.decay == 0.05 and float(again.momentum) == 0.9
-
-
-def test_schedules():
-    rate = training.step_schedule(0.01, [10, 20, 30])
-    values = [float(rate(step)) for step in (0, 10, 11, 21, 31)]
-    assert values == pytest.approx([1e-2, 1e-2, 1e-3, 1e-4, 1e-5])
-    rate = training.cosine_schedule(1.0, 30, warmup=10)
-    assert [float(rate(s)) for s in (0, 5, 10, 20, 30)] == pytest.approx([0, 0.5, 1, 0.5, 0])
-    assert float(training.cosine_schedule(1.0, 30)(15)) == pytest.approx(0.5)
-    for drops in ([], [5, 5], [7, 3]):
-        with pytest.raises(ValueError, match="rising step numbers"):
-            training.step_schedule(0.1, drops)
-    with pytest.raises(ValueError, match="warmup must be shorter"):
-        training.cosine_schedule(0.1, 5, warmup=5)
 
 
 def test_evaluate_gives_cross_entropy_and_accuracy():

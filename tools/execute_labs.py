@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from tqdm import tqdm
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
@@ -75,7 +75,7 @@ def main(stems):
             try:
                 job.result()
                 tqdm.write(f"done    {jobs[job].stem}")
-            except CellExecutionError as error:
+            except (CellExecutionError, DeadKernelError) as error:
                 failed.append(jobs[job].stem)
                 tqdm.write(f"FAILED  {jobs[job].stem}, left as it was\n{error}")
     if failed:

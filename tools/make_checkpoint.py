@@ -28,7 +28,7 @@ def main(target=ASSET):
                          [part[TRAINING_IMAGES:] for part in pairs])  # fmt: skip
     model = alexnet.alexnet28()
     steps = EPOCHS * -(-TRAINING_IMAGES // BATCH)
-    optimizer = keras.optimizers.Adam(training.cosine_schedule(RATE, steps))
+    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, steps))
     training.fit(model, optimizer, train, validation, epochs=EPOCHS, batch=BATCH, flip=True)
     loss, accuracy = training.evaluate(model, *validation)
     target = Path(target)

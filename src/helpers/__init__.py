@@ -1,3 +1,1 @@
 """Helpers of The ImageNet Moment: what the labs share. Importing this imports no TensorFlow."""
-
-__version__ = "0.1.0"

@@ -64,8 +64,12 @@ class GroupedConv2D(keras.layers.Conv2D):
             tf.split(tf.convert_to_tensor(self.kernel), self.groups, axis=-1),
             strict=True,
         )
-        outputs = [tf.nn.conv2d(x, w, self.strides, self.padding.upper()) for x, w in parts]
-        return self.activation(tf.nn.bias_add(tf.concat(outputs, axis=-1), self.bias))
+        outputs = [
+            tf.nn.conv2d(x, w, self.strides, self.padding.upper(), dilations=self.dilation_rate)
+            for x, w in parts
+        ]
+        y = tf.concat(outputs, axis=-1)
+        return self.activation(tf.nn.bias_add(y, self.bias) if self.use_bias else y)
 
 
 def alexnet(

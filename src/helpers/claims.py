@@ -74,7 +74,10 @@ def _facts(sentence, bound, value, unit):
     number = value.item() if hasattr(value, "item") else value
     if hasattr(number, "numpy"):
         number = number.numpy().item()
-    return number, f"{sentence} ({bound}; measured {_text(number)}{' ' + unit if unit else ''})"
+    facts = f"{sentence} ({bound}; measured {_text(number)}{' ' + unit if unit else ''})"
+    if not CLAIM_LINE.fullmatch(f"✓ {facts}"):
+        raise ValueError(f"the book could not read this back, simplify sentence or unit: {facts}")
+    return number, facts
 
 
 def _text(number):

@@ -78,7 +78,7 @@ def prune(model, sparsity):
     sparsity   the share of each kernel to remove, 0 to 1; or ``{layer name: share}``, where
                layers that are not named stay as they are
 
-    Raises ``ValueError`` for a share out of range or an unknown layer, as do the others below.
+    Prune before sharing: pruning a shared kernel ends the sharing. Raises ``ValueError`` for a share out of range or an unknown layer, as do the others below.
     """
     for _, kernel, share in _per_layer(model, sparsity, 0, 1, "the sparsity"):
         order = np.argsort(np.abs(kernel.numpy()), axis=None, kind="stable")
@@ -96,11 +96,13 @@ class GradualPruning(keras.callbacks.Callback):
     """Prunes more and more while ``fit`` trains, by ``cubic_sparsity``.
 
     ``sparsity``: the final one, as in ``prune``; reached after ``steps`` batches, with a pruning
-    every ``every`` batches.
+    every ``every`` batches. It starts from no sparsity: what was pruned before may grow again.
     """
 
     def __init__(self, sparsity, steps, every=20):
         super().__init__()
+        if steps < 1 or every < 1:
+            raise ValueError(f"steps={steps}, every={every}: give whole numbers from 1")
         self.sparsity, self.steps, self.every, self.step = sparsity, steps, every, 0
 
     def set_model(self, model):
@@ -161,6 +163,8 @@ def round_for_storage(model, bias_values=16):
             centroids, codes = kmeans(values, bias_values)
             values = centroids[codes]
         if weight.name == "bias" or getattr(weight.constraint, "clusters", 0):
+            if np.abs(values).max() > np.finfo(np.float16).max:
+                raise ValueError(f"{weight.path} has values over 65,504, too large for float16")
             weight.assign(values.astype(np.float16).astype(np.float32))
 
 
@@ -172,6 +176,10 @@ _LAYERS += (layers.Concatenate, layers.Conv2D, layers.Dense, layers.Dropout, lay
 _LAYERS += (layers.GlobalAveragePooling2D, layers.InputLayer, layers.MaxPooling2D, layers.ReLU)
 _LAYERS += (layers.Softmax, layers.ZeroPadding2D, GroupedConv2D, LocalResponseNormalization)
 _LAYERS = {kind.__name__: kind for kind in _LAYERS}
+# Settings of layers that a file may hold: no code, no objects, nothing that adds weights of its own.
+_OPEN = "name batch_shape units activation use_bias filters kernel_size strides padding data_format "
+_OPEN += "dilation_rate groups pool_size rate axis momentum epsilon center scale keepdims max_value "
+_OPEN = set(f"{_OPEN} negative_slope threshold n k alpha beta".split())
 _ACTIVATIONS = ("linear", "relu", "relu6", "elu", "gelu", "silu", "sigmoid", "softmax", "tanh")
 _ACTIVATIONS = {name: getattr(keras.activations, name) for name in _ACTIVATIONS}
 
@@ -189,6 +197,8 @@ def pack(model):
     cluster numbers, coded by asymmetric numeral systems; codebooks and unshared weights (float16
     if exact, else float32). Raises ``ValueError`` for a model that ``unpack`` would refuse.
     """
+    if not isinstance(model, keras.Model) or not getattr(model, "outputs", None):
+        raise ValueError(f"pack takes a built functional or sequential model, not {model!r}")
     header, coder, plain = _architecture(model), stream.stack.AnsCoder(), b""
     arrays = [weight.numpy() for weight in model.weights]
     header["arrays"] = []
@@ -201,7 +211,10 @@ def pack(model):
     text = zlib.compress(json.dumps(header, separators=(",", ":")).encode(), 9)
     rest = struct.pack("<II", len(text), _digest(arrays)) + text + codes + plain
     data = struct.pack("<4sBI", MAGIC, VERSION, zlib.crc32(rest)) + rest
-    unpack(data, max_weights=math.inf)
+    try:
+        unpack(data, max_weights=math.inf)
+    except PackedFileError as error:
+        raise ValueError(f"cannot pack {model.name!r}: {error}") from error
     return data
 
 
@@ -244,14 +257,13 @@ def _encode(array, coder):
 
 
 def _settings(kind, open_to_files=True):
-    """Settings of a layer class, with defaults, that a file may hold: no code, no objects.
+    """Settings of a layer class, with defaults, that a file may hold.
 
     With ``open_to_files=False``, its initializers, through which a file's arrays come in.
     """
-    closed = ("_initializer", "_regularizer", "_constraint", "dtype", "self", "kwargs", "config")
     items = signature(_LAYERS[kind].__init__).parameters.items()
     if open_to_files:
-        return {"name": None} | {k: p.default for k, p in items if not k.endswith(closed)}
+        return {"name": None} | {key: p.default for key, p in items if key in _OPEN}
     return {key: p.default for key, p in items if key.endswith("_initializer")}
 
 
@@ -286,7 +298,8 @@ def _architecture(model):
             raise ValueError(f"cannot pack layer {layer.name!r}, a {what}; in float32, {can} can")
         own = {}
         for key, default in _settings(kind).items():
-            if key in config and config[key] not in (default, "linear"):
+            usual = "linear" if key == "activation" and default is None else default
+            if key in config and config[key] != usual:
                 own[key] = config[key]
         rows.append([kind, own, numbers(calls[layer].input_tensors)])
     ends = {"inputs": numbers(model.inputs), "outputs": numbers(model.outputs)}
@@ -325,7 +338,7 @@ def _read(data, max_weights):
     inflate = zlib.decompressobj()
     header = inflate.decompress(data[_START.size :][:length], 2**18)
     _require(inflate.eof, "its header is too long or incomplete")
-    most = 2**20 + 100 * len(data)  # symbols an array; no sensible code is ever so short
+    most = 2**24 + 100 * len(data)  # symbols an array; no sensible code is ever so short
     header, data, arrays = json.loads(header), data[_START.size + length :], []
     codes = np.frombuffer(data[: header["codes"]], "<u4").astype(np.uint32)
     coder, data = stream.stack.AnsCoder(codes), data[header["codes"] :]

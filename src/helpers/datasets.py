@@ -107,7 +107,10 @@ def download(url, target, digest):
             options = {"cache_dir": part, "cache_subdir": "", "file_hash": digest}
             os.replace(keras.utils.get_file(target.name, url, **options), target)
         except Exception as error:
-            raise DataError(f"download of {target} failed: {error} (no network?)") from error
+            raise DataError(
+                f"{url} could not be downloaded: {error}. Try again with a network, or put the "
+                f"file at {target} yourself"
+            ) from error
     return target
 
 
@@ -131,10 +134,11 @@ def fashion_mnist(profile=None):
 
 def mnist(profile=None):
     """MNIST (LeCun and others, 1998), downloaded (11 MB); otherwise as ``fashion_mnist``."""
+    quick = _profile(profile) == "quick"
     path = download(KERAS_DATA + "mnist.npz", CACHE / "mnist.npz", MNIST_SHA256)
     with np.load(path) as arrays:
         parts = [arrays[key] for key in ("x_train", "y_train", "x_test", "y_test")]
-    if _profile(profile) == "quick":
+    if quick:
         rng = np.random.default_rng(0)
         train, test = balanced_indices(parts[1], 1000, rng), balanced_indices(parts[3], 200, rng)
         parts = [parts[0][train], parts[1][train], parts[2][test], parts[3][test]]
@@ -163,7 +167,13 @@ def read_idx_folder(folder):
 
 
 def balanced_indices(labels, per_class, rng):
-    """Indices of ``per_class`` random examples of each class, in random order."""
+    """Indices (classes · per_class,) of random examples of each class, in random order.
+
+    Raises ``ValueError`` if a class of ``labels`` (n,) has fewer than ``per_class``.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    if counts.min() < per_class:
+        raise ValueError(f"class {classes[counts.argmin()]} has fewer than {per_class} examples")
     each = [rng.choice(np.flatnonzero(labels == c), per_class, False) for c in np.unique(labels)]
     return rng.permutation(np.concatenate(each))
 
@@ -220,6 +230,8 @@ def image_folder(path, largest=512):
         for file in sorted(f for f in folder.iterdir() if not f.name.startswith(".")):
             try:
                 with warnings.catch_warnings(action="ignore"), Image.open(file) as picture:
+                    if picture.mode[0] in "IF":  # "RGB" would make them black and white
+                        raise ValueError(f"mode {picture.mode}: save it with 8 bits, gray or RGB")
                     picture = ImageOps.exif_transpose(picture).convert("RGB")
                     picture.thumbnail((largest, largest))
             except Exception as error:  # Pillow raises many kinds for damaged files
@@ -227,7 +239,7 @@ def image_folder(path, largest=512):
                 continue
             images.append(np.asarray(picture))
             labels.append(label)
-        if label not in labels:
+        if labels[-1:] != [label]:
             why = next((why for file, why in skipped if file.parent == folder), "it is empty")
             raise DataError(f"{folder} has no readable image ({why}); add some or remove it")
     print(*(f"left out: {file} ({why})\n" for file, why in skipped), sep="", end="")

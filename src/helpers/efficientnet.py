@@ -144,6 +144,8 @@ class _RestrictedUnpickler(pickle.Unpickler):
         return self.admitted[f"{module}.{name}"]
 
     def persistent_load(self, pid):
+        if pid[1] not in ("<f4", "<i8"):  # of objects, NumPy would take the bytes for addresses
+            raise pickle.UnpicklingError(f"it has a storage of {pid[1]!r}, not of numbers")
         return pid[1], pid[2]  # a storage: the type of its values, its key
 
 

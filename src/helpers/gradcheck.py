@@ -41,6 +41,8 @@ def check_gradient(f, x, gradient, *, step=1e-5, samples=None, rng=None, floor=1
         raise ValueError(f"gradient: got shape {gradient.shape}, expected {x.shape}, as x has")
     if not step > 0:
         raise ValueError(f"step: got {step}, expected a positive number, such as 1e-5")
+    if np.any(x + step == x - step):
+        raise ValueError(f"step: got {step}, too small beside the values of x")
     if samples is not None and not 1 <= samples <= x.size:
         raise ValueError(f"samples: got {samples}, expected 1 to {x.size}, the entries of x")
     rng, here, found = rng or np.random.default_rng(0), _evaluate(f, x.copy())[1], []

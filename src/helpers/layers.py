@@ -110,6 +110,7 @@ def lrn(x, depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75):
 def lrn_backward(dy, cache):
     """dx_m = dy_m s_m^−β − 2αβ x_m Σ_i dy_i x_i s_i^(−β−1), over the i whose window holds m."""
     x, scale, power, depth_radius, factor = cache
+    _check_array("dy", dy, x.shape, x.dtype)
     return dy * power - factor * x * _sum_neighbors(dy * x * power / scale, depth_radius)
 
 
@@ -120,6 +121,7 @@ def relu(x):
 
 def relu_backward(dy, cache):
     """dy where x was positive, 0 elsewhere (and at 0, by convention)."""
+    _check_array("dy", dy, cache.shape)
     return dy * cache
 
 
@@ -134,6 +136,7 @@ def dense(x, w, b):
 def dense_backward(dy, cache):
     """Return (dx, dw, db)."""
     x, w = cache
+    _check_array("dy", dy, (len(x), w.shape[1]), x.dtype)
     return dy @ w.T, x.T @ dy, dy.sum(0)
 
 

@@ -37,7 +37,7 @@ def convert(source, mode="float32", calibration=None):
     calibration   float32 images (n, ...) whose activations set the ranges of ``"int8"``
 
     Raises ``ValueError`` for an unknown mode, calibration images missing, unneeded or misshapen,
-    or a file to be made ``"float16"``, which needs the model.
+    a model with more inputs or outputs, or a file to be made ``"float16"``, which needs the model.
     """
     if mode not in RECIPES or (mode == "float16" and isinstance(source, bytes)):
         what = "a file" if isinstance(source, bytes) else "a model"
@@ -46,6 +46,11 @@ def convert(source, mode="float32", calibration=None):
         )
     if (calibration is not None) != (mode == "int8"):
         raise ValueError(f"mode={mode!r}: calibration= images go with 'int8', and only with it")
+    if not isinstance(source, bytes) and (len(source.inputs), len(source.outputs)) != (1, 1):
+        raise ValueError(
+            f"{source.name} has {len(source.inputs)} inputs and {len(source.outputs)} outputs; "
+            "give a model with one of each"
+        )
     data = source if isinstance(source, bytes) else _converted(source, mode == "float16")
     return data if RECIPES[mode] is None else _quantized(data, RECIPES[mode], calibration)
 
@@ -62,8 +67,10 @@ def _converted(model, halve):
 
 
 def _quantized(data, recipe_name, calibration):
-    from litert_quantizer import quantizer, recipe
-
+    try:
+        from litert_quantizer import quantizer, recipe
+    except ModuleNotFoundError as error:  # it has no version for Windows
+        raise RuntimeError("install litert-quantizer, on Linux, macOS or in Colab") from error
     interpreter, ranges = _interpreter(data, 1), None
     if calibration is not None:
         shape = tuple(interpreter.get_input_details()[0]["shape"][1:])

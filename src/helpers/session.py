@@ -3,26 +3,9 @@
 import os
 import platform
 import warnings
+from pathlib import Path
 
 _state = {"seed": 0}
-
-# Okabe and Ito's palette, which readers with any common colour blindness can tell apart.
-PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-
-STYLE = {
-    "figure.figsize": (6.4, 3.6),
-    "figure.dpi": 96,
-    "savefig.dpi": 96,
-    "figure.constrained_layout.use": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 11,
-    "axes.labelsize": 10,
-    "font.size": 10,
-    "legend.frameon": False,
-    "image.cmap": "gray",
-    "lines.linewidth": 1.8,
-}
 
 
 def begin(seed=0):
@@ -79,10 +62,9 @@ def profile():
 
 def figure_style():
     """Set the figure style of the book for Matplotlib, in this process."""
-    import matplotlib as mpl
+    import matplotlib.style
 
-    mpl.rcParams.update(STYLE)
-    mpl.rcParams["axes.prop_cycle"] = mpl.cycler(color=PALETTE)
+    matplotlib.style.use(Path(__file__).with_name("book.mplstyle"))
 
 
 def _seed_from_environment(default):

@@ -1,4 +1,4 @@
-"""Train a classifier: input pipeline, the paper's optimizer, schedules, and a loop that resumes.
+"""Train a classifier: input pipeline, the paper's optimizer, and a loop that resumes.
 
 Section numbers are those of Krizhevsky, Sutskever and Hinton, NIPS 2012. Every random choice
 follows from (seed, epoch, step) alone, so a run that was killed goes on as if nothing had happened.
@@ -41,54 +41,9 @@ class PaperSGD(keras.optimizers.SGD):
         return {**super().get_config(), "decay": self.decay}
 
 
-def step_schedule(rate, drops, factor=10):
-    """A learning rate that starts at ``rate`` and is divided by ``factor`` after each step in
-    ``drops`` (section 5 divides by 10, three times, when validation stalls)."""
-    if list(drops) != sorted(set(drops)) or not drops:
-        raise ValueError(f"drops is {drops!r}; give one or more rising step numbers")
-    values = [rate / factor**i for i in range(len(drops) + 1)]
-    return keras.optimizers.schedules.PiecewiseConstantDecay(list(drops), values)
-
-
-def cosine_schedule(rate, steps, warmup=0):
-    """A learning rate that rises from 0 to ``rate`` in ``warmup`` steps, then falls to 0 along half
-    a cosine; ``steps`` counts both."""
-    if not 0 <= warmup < steps:
-        raise ValueError(f"warmup is {warmup}, steps is {steps}; warmup must be shorter than steps")
-    if not warmup:
-        return keras.optimizers.schedules.CosineDecay(rate, steps)
-    schedule = keras.optimizers.schedules.CosineDecay
-    return schedule(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
-
-
-def color_basis(images):
-    """Principal components of the colors of ``images``, for ``color_jitter`` (section 4.1).
-
-    images   arrays (..., 3) of pixels, of any sizes
-
-    Returns (3, 3) float32: its columns are the eigenvectors of the covariance of the pixels, each
-    as long as the standard deviation along it, in the units of the pixels. (The paper writes the
-    eigenvalue; its released code uses standard deviations, the only reading that fits the units.)
-    """
-    pixels = np.concatenate([np.reshape(image, (-1, image.shape[-1])) for image in images])
-    if pixels.shape[1] != 3 or len(pixels) < 2:
-        raise ValueError(f"needs the three colors of at least two pixels, got {pixels.shape}")
-    variances, vectors = np.linalg.eigh(np.cov(pixels.T.astype(np.float64)))
-    return (vectors * np.sqrt(np.maximum(variances, 0))).astype(np.float32)
-
-
-def color_jitter(images, basis, seed, strength=0.1):
-    """Add to each image (n, h, w, 3) one color: ``basis @ N(0, strength²)`` (section 4.1).
-
-    seed   two integers; the same ones give the same colors
-    """
-    amounts = tf.random.stateless_normal((tf.shape(images)[0], 3), seed, stddev=strength)
-    return images + tf.matmul(amounts, basis, transpose_b=True)[:, None, None, :]
-
-
 def crop_and_flip(images, seed, crop=0, flip=False):
     """Shift each image (n, h, w, c) by up to ``crop`` pixels each way, zeros beyond the border, and
-    mirror half of them left to right; ``seed`` as in ``color_jitter``."""
+    mirror half of them left to right; two integers, ``seed``, decide all of it."""
     count, height, width = tf.unstack(tf.shape(images)[:3])
     if crop:
         images = tf.pad(images, [[0, 0], [crop, crop], [crop, crop], [0, 0]])
@@ -101,21 +56,20 @@ def crop_and_flip(images, seed, crop=0, flip=False):
     return images
 
 
-def pipeline(images, labels, batch=128, *, seed=None, epochs=1, skip=0, crop=0, flip=False,
-             colors=None):  # fmt: skip
+def pipeline(images, labels, batch=128, *, seed=None, epochs=1, skip=0, crop=0, flip=False):
     """A ``tf.data.Dataset`` of batches: (n, h, w, c) float32 in [0, 1] and (n,) int32 labels.
 
     images   (n, h, w) or (n, h, w, c), uint8, or float from 0 to 1
     labels   (n,) whole numbers
     seed     shuffle anew in each of ``epochs`` and augment; ``None``: in order, as they are
     skip     batches to leave out at the start, without computing them
-    crop, flip, colors   ``crop_and_flip`` and the basis of ``color_jitter``
+    crop, flip   as in ``crop_and_flip``
 
     Raises ``ValueError`` for arrays or options that do not fit.
     """
     images, labels = _checked(images, labels, batch)
-    if seed is None and (crop or flip or colors is not None):
-        raise ValueError("crop, flip and colors are random: give a seed with them")
+    if seed is None and (crop or flip):
+        raise ValueError("crop and flip are random: give a seed with them")
     scale = 1 / 255 if images.dtype == np.uint8 else 1.0
     seed = None if seed is None else seed % 2**30  # room for the sums below in 32 bits
     pixels, targets = tf.constant(images), tf.constant(labels, tf.int32)
@@ -130,8 +84,6 @@ def pipeline(images, labels, batch=128, *, seed=None, epochs=1, skip=0, crop=0, 
         x = tf.cast(tf.gather(pixels, index), tf.float32) * scale
         if seed is not None:
             x = crop_and_flip(x, tf.stack([seed + 1000003, step]), crop, flip)
-            if colors is not None:
-                x = color_jitter(x, colors, tf.stack([seed + 2000003, step]))
         return x, tf.gather(targets, index)
 
     batches = tf.data.Dataset.range(epochs, output_type=tf.int32).flat_map(order)
@@ -250,18 +202,18 @@ def replace(path, write):
     """Let ``write`` make the file ``path`` elsewhere, then put it there whole."""
     partial = path.with_name("partial-" + path.name)
     write(partial)
-    with open(partial, "rb") as file:
+    with open(partial, "rb+") as file:  # Windows syncs no file that is open for reading only
         os.fsync(file.fileno())
     os.replace(partial, path)
 
 
 def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=0, flip=False,
-        colors=None, patience=None, directory=None, save_every=100, progress=True):  # fmt: skip
+        patience=None, directory=None, save_every=100, progress=True):  # fmt: skip
     """Train ``model`` (logits out) with cross-entropy; return the history, a list of one ``dict``
     per epoch, and leave in the model the weights with the best validation accuracy.
 
     train, validation   (images, labels) as for ``pipeline``, which explains the options up to
-                        ``colors``
+                        ``flip``
     patience    stop after that many epochs without a better validation accuracy
     directory   keep there ``best.weights.h5``, TensorBoard's ``logs`` and ``last.npz``, from which
                 the same call goes on after a kill, bit for bit (on one machine, with deterministic
@@ -285,12 +237,11 @@ def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=
         "data": [zlib.crc32(np.ascontiguousarray(array)) for array in arrays],
         "optimizer": keras.saving.serialize_keras_object(optimizer),
         "batch": batch, "seed": seed, "crop": crop, "flip": flip,
-        "colors": np.array(colors).tolist(),
         "shapes": [list(variable.shape) for variable in model.variables],
     })  # fmt: skip
     update, measure = _compiled_steps(model, optimizer, run.totals)
     steps = -(-len(labels) // batch)
-    options = {"seed": seed, "epochs": epochs, "crop": crop, "flip": flip, "colors": colors}
+    options = {"seed": seed, "epochs": epochs, "crop": crop, "flip": flip}
     batches = iter(pipeline(images, labels, batch, skip=run.step, **options))
     total = steps * epochs
     with tqdm(total=total, initial=run.step, file=sys.stdout, disable=not progress) as bar:

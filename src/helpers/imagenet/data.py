@@ -21,13 +21,10 @@ import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
-from helpers.training import color_basis, color_jitter, crop_and_flip, replace
+from helpers.datasets import DataError
+from helpers.training import crop_and_flip, replace
 
 SIDE, CROP = 256, 227  # section 2; the paper writes 224, but its layers fit only 227
-
-
-class DataError(RuntimeError):
-    """The images cannot be used as they are. The message says which, why and what to do."""
 
 
 def list_images(data, split):
@@ -192,6 +189,31 @@ def statistics(split, rows):
         total += images[0].numpy()
         colors.append(images[0, ::8, ::8].numpy())
     return total / len(rows), color_basis(colors)
+
+
+def color_basis(images):
+    """Principal components of the colors of ``images``, for ``color_jitter`` (section 4.1).
+
+    images   arrays (..., 3) of pixels, of any sizes
+
+    Returns (3, 3) float32: its columns are the eigenvectors of the covariance of the pixels, each
+    as long as the standard deviation along it, in the units of the pixels. (The paper writes the
+    eigenvalue; its released code uses standard deviations, the only reading that fits the units.)
+    """
+    pixels = np.concatenate([np.reshape(image, (-1, image.shape[-1])) for image in images])
+    if pixels.shape[1] != 3 or len(pixels) < 2:
+        raise ValueError(f"needs the three colors of at least two pixels, got {pixels.shape}")
+    variances, vectors = np.linalg.eigh(np.cov(pixels.T.astype(np.float64)))
+    return (vectors * np.sqrt(np.maximum(variances, 0))).astype(np.float32)
+
+
+def color_jitter(images, basis, seed, strength=0.1):
+    """Add to each image (n, h, w, 3) one color: ``basis @ N(0, strength²)`` (section 4.1).
+
+    seed   two integers; the same ones give the same colors
+    """
+    amounts = tf.random.stateless_normal((tf.shape(images)[0], 3), seed, stddev=strength)
+    return images + tf.matmul(amounts, basis, transpose_b=True)[:, None, None, :]
 
 
 def augment(image, key, basis):
