@@ -36,6 +36,18 @@ def main(target=ASSET):
         np.savez_compressed(file, **{v.path: v.numpy() for v in model.trainable_variables})
     print(f"validation: cross-entropy {loss:.4f}, accuracy {accuracy:.3f}")
     print(target.stat().st_size, datasets.file_hash(target), target.name)
+    whole, known = datasets.fashion_mnist("full"), {image.tobytes() for image in data.train_images}
+    others = np.array([image.tobytes() not in known for image in whole.train_images])
+    for name, images, labels in (
+        (
+            "the training images outside the bundle",
+            whole.train_images[others],
+            whole.train_labels[others],
+        ),
+        ("all test images", whole.test_images, whole.test_labels),
+        ("the bundled test images", data.test_images, data.test_labels),
+    ):
+        print(f"{name}: {training.evaluate(model, images, labels)[1]:.3f} of {len(labels):,}")
 
 
 if __name__ == "__main__":
