@@ -41,10 +41,7 @@ def test_everything_agrees_with_the_configuration():
 
 
 def test_publish_changes_everything_and_back(tmp_path):
-    for path in publish.files():
-        target = tmp_path / path.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, target)
+    copy(tmp_path)
     before = {p: p.read_text(encoding="utf-8") for p in publish.files(tmp_path)}
     old = "/".join(publish.current(tmp_path))
     publish.publish("Some-One/alex.net", tmp_path)
@@ -57,10 +54,48 @@ def test_publish_changes_everything_and_back(tmp_path):
     assert before == {p: p.read_text(encoding="utf-8") for p in publish.files(tmp_path)}
 
 
-@pytest.mark.parametrize("repo", ["", "name", "a/b/c", "own er/name", "https://github.com/a/b"])
+@pytest.mark.parametrize(
+    "repo", ["", "name", "a/b/c", "own er/name", "https://github.com/a/b", "a/b.git", "a/.."]
+)
 def test_a_bad_address_changes_nothing(tmp_path, repo):
     shutil.copy(ROOT / "_config.yml", tmp_path)
     before = (tmp_path / "_config.yml").read_text()
     with pytest.raises(ValueError, match="owner/name"):
         publish.publish(repo, tmp_path)
     assert (tmp_path / "_config.yml").read_text() == before
+
+
+def test_a_site_s_root_is_no_address_of_a_book():
+    with pytest.raises(ValueError, match=r"'Me\.github\.io' is published at a site's root"):
+        publish.publish("me/Me.github.io")
+
+
+def copy(tmp_path):
+    for path in publish.files():
+        target = tmp_path / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+
+
+def test_a_configuration_without_the_address_is_named(tmp_path):
+    (tmp_path / "_config.yml").write_text("title: x\n")
+    with pytest.raises(ValueError, match=r"_config\.yml has no line 'repository_url: "):
+        publish.publish("some/one", tmp_path)
+
+
+def test_an_interrupted_change_of_address_can_be_repeated(tmp_path, monkeypatch):
+    copy(tmp_path)
+    write, left = Path.write_text, [2]
+
+    def interrupted(path, *args, **kwargs):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return write(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "write_text", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        publish.publish("some/one", tmp_path)
+    monkeypatch.undo()
+    publish.publish("some/one", tmp_path)
+    assert check(tmp_path, "some", "one") >= 6

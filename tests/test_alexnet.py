@@ -88,14 +88,15 @@ def test_lrn_has_one_gradient_in_both_forms_and_respects_half_precision():
             alexnet.LocalResponseNormalization(n=n)
 
 
-def test_grouped_convolution_equals_kerass_in_value_and_gradient():
+@pytest.mark.parametrize("more", [{"strides": 2}, {"dilation_rate": 2}, {"use_bias": False}])
+def test_grouped_convolution_equals_kerass_in_value_and_gradient(more):
     x = tf.random.stateless_normal((2, 9, 9, 6), (1, 2))
-    options = {"filters": 8, "kernel_size": 3, "strides": 2, "padding": "same", "groups": 2}
+    options = {"filters": 8, "kernel_size": 3, "padding": "same", "groups": 2, **more}
     ours = alexnet.GroupedConv2D(**options, activation="relu")
     theirs = keras.layers.Conv2D(**options, activation="relu")
     ours.build(x.shape)
     theirs.build(x.shape)
-    theirs.set_weights([ours.kernel.numpy(), np.linspace(-1, 1, 8)])
+    theirs.set_weights([ours.kernel.numpy(), np.linspace(-1, 1, 8)][: len(theirs.weights)])
     ours.set_weights(theirs.get_weights())
     results = []
     for layer in (ours, theirs):

@@ -53,6 +53,11 @@ def test_senseless_sentences_are_refused(sentence):
         report(sentence, 1)
 
 
+def test_a_line_that_the_book_cannot_read_back_is_refused():
+    with pytest.raises(ValueError, match=r"could not read this back.*a thing"):
+        claim("a thing", 1, at_most=2, unit="points (of 100)")
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "printed"),
     [

@@ -158,7 +158,7 @@ def test_a_failed_download_leaves_nothing(server, tmp_path, case):
         files["data.bin"] = (CONTENT[::-1], len(CONTENT))
     elif case == "no server":
         url = "http://127.0.0.1:9/"  # nothing listens on the discard port
-    with pytest.raises(DataError, match=r"download of .*data\.bin failed: .*no network\?"):
+    with pytest.raises(DataError, match=r"data\.bin could not be downloaded: .*put the file at"):
         datasets.download(url + "data.bin", tmp_path / "data.bin", SHA256)
     assert list(tmp_path.iterdir()) == []
 
@@ -253,8 +253,23 @@ def test_mnist_downloaded(server, tmp_path, monkeypatch):
 def test_mnist_without_a_network(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "CACHE", tmp_path)
     monkeypatch.setattr(datasets, "KERAS_DATA", "http://127.0.0.1:9/")
-    with pytest.raises(DataError, match=r"mnist\.npz failed.*no network\?"):
+    with pytest.raises(
+        DataError, match=r"mnist\.npz could not be downloaded: .*try again with a network"
+    ):
         datasets.mnist()
+
+
+def test_a_wrong_profile_is_refused_before_anything_is_downloaded(server, monkeypatch, tmp_path):
+    monkeypatch.setattr(datasets, "CACHE", tmp_path)
+    for load in (datasets.mnist, datasets.fashion_mnist):
+        with pytest.raises(ValueError, match="profile is 'huge'; it must be"):
+            load("huge")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_class_with_too_few_examples_is_named():
+    with pytest.raises(ValueError, match="class 7 has fewer than 2 examples"):
+        datasets.balanced_indices(np.array([3, 3, 7]), 2, np.random.default_rng(0))
 
 
 # Photographs, classes, results
@@ -275,6 +290,9 @@ def test_unknown_and_missing_photographs(monkeypatch):
     monkeypatch.setitem(datasets.PHOTOGRAPHS, "lost", ("skimage", "data/lost.png", "nobody"))
     with pytest.raises(DataError, match=r"lost\.png is missing; install scikit-image"):
         datasets.photographs("lost")
+    monkeypatch.setitem(datasets.PHOTOGRAPHS, "far", ("no_such_package", "far.png", "nobody"))
+    with pytest.raises(DataError, match=r"no_such_package/far\.png is missing; install"):
+        datasets.photographs("far")
 
 
 def test_classes_are_a_tree():

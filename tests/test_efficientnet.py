@@ -207,6 +207,16 @@ def test_a_tensor_outside_its_storage_is_refused(tmp_path, damage):
         efficientnet.read_checkpoint(tensor_file(tmp_path / "x.pth", **damage))
 
 
+def test_a_storage_of_objects_is_refused(tmp_path):
+    """NumPy would take the file's bytes for addresses in memory."""
+    path = tensor_file(tmp_path / "x.pth")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"ctorch\nFloatStorage\n", b"VO\n"))
+    assert content != path.read_bytes()
+    with pytest.raises(DataError, match="it has a storage of 'O', not of numbers"):
+        efficientnet.read_checkpoint(path)
+
+
 HOSTILE = {
     "os.system": b"cos\nsystem\n(Vtouch %s\ntR.",
     "posix.system": b"cposix\nsystem\n(Vtouch %s\ntR.",

@@ -138,6 +138,7 @@ def test_relative_error_is_that_of_cs231n():
         ({"gradient": np.ones(3, np.float32)}, r"gradient: got float32"),
         ({"gradient": np.ones((3, 1))}, r"gradient: got shape \(3, 1\), expected \(3,\)"),
         ({"step": 0.0}, r"step: got 0.0, expected a positive number"),
+        ({"step": 1e-17}, r"step: got 1e-17, too small beside the values of x"),
         ({"samples": 0}, r"samples: got 0, expected 1 to 3"),
         ({"samples": 4}, r"samples: got 4, expected 1 to 3"),
         ({"f": lambda x: x}, r"f: returned array\(.*expected a finite scalar"),

@@ -112,7 +112,7 @@ def test_fewer_than_two_classes_are_refused(tmp_path):
 
 
 def test_a_path_that_is_not_there_is_refused_by_name(tmp_path):
-    with pytest.raises(DataError, match="nowhere"):
+    with pytest.raises(DataError, match="nowhere is no folder; give the folder that has"):
         datasets.image_folder(tmp_path / "nowhere")
 
 
@@ -121,5 +121,15 @@ def test_a_class_without_a_readable_image_is_refused_by_name(folder, only_damage
     (folder / "eels").mkdir()
     if only_damaged:
         (folder / "eels" / "a.jpg").write_bytes(b"not an image")
-    with pytest.raises(DataError, match=r"eels has no readable image; add some or remove"):
+    why = "cannot identify image file.*" if only_damaged else "it is empty"
+    with pytest.raises(DataError, match=rf"eels has no readable image \({why}\); add some"):
         datasets.image_folder(folder)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_images_of_more_than_eight_bits_are_named_and_left_out(folder, dtype):
+    deep = Image.fromarray(np.linspace(0, 1, 200).reshape(10, 20).astype(dtype))
+    deep.save(folder / "cats" / "deep.tiff")
+    own = datasets.image_folder(folder)
+    assert len(own.images) == 6
+    assert own.skipped[0][0].name == "deep.tiff" and "save it with 8 bits" in own.skipped[0][1]

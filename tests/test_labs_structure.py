@@ -166,3 +166,9 @@ def test_every_lab_claims(lab):
 def test_no_address_of_a_machine_in_outputs(lab):
     text = "".join(str(o) for c in code(lab) for o in c.outputs if o.get("name") != "stderr")
     assert not re.search(r"/(root|home|work|tmp)/\w", text), f"{lab.path.name}: a path of a machine"
+
+
+def test_the_helpers_stay_small():
+    """What the labs share; the ImageNet command has a package of its own."""
+    files = (ROOT / "src" / "helpers").glob("*.py")
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files) < 2000

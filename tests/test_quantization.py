@@ -1,6 +1,7 @@
 """LiteRT files: what goes in comes out, in fewer bytes, and wrong input is refused by name."""
 
 import os
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -92,6 +93,19 @@ def test_wrong_images_are_refused(images, files):
         quantization.run(data, images[:0])
     with pytest.raises(ValueError, match=r"image has shape \(1, 28, 28\)"):
         quantization.benchmark(data, images[0, ..., 0])
+
+
+def test_a_model_with_two_inputs_is_refused():
+    inputs = [keras.Input((3,)), keras.Input((3,))]
+    model = keras.Model(inputs, keras.layers.Add()(inputs), name="sum")
+    with pytest.raises(ValueError, match="sum has 2 inputs and 1 outputs; give a model with one"):
+        quantization.convert(model)
+
+
+def test_without_the_quantizer_the_message_says_what_to_do(model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "litert_quantizer", None)
+    with pytest.raises(RuntimeError, match="install litert-quantizer, on Linux, macOS or in Colab"):
+        quantization.convert(model, "dynamic")
 
 
 @pytest.mark.parametrize("data", [b"", b"not a file", bytes(1000)])

@@ -1,5 +1,6 @@
 """A session is repeatable, and says so when its settings make no sense."""
 
+import os
 import subprocess
 import sys
 
@@ -11,14 +12,16 @@ from helpers import session
 
 def test_importing_helpers_imports_no_tensorflow():
     code = "import sys, helpers, helpers.session, helpers.claims, helpers.layers, helpers.gradcheck"
-    code += ", helpers.datasets; sys.exit('tensorflow' in sys.modules)"
+    code += ", helpers.datasets, helpers.plots; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_begin_repeats_random_numbers_and_is_quiet():
     code = "from helpers import session; import numpy as np; print(session.begin(3)); import keras;"
     code += "print(np.random.rand(), keras.random.normal((1,)).numpy(), session.rng(1).random())"
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True) for _ in range(2)]
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("BOOK_")}
+    command = [sys.executable, "-c", code]
+    runs = [subprocess.run(command, env=clean, capture_output=True) for _ in range(2)]
     assert runs[0].stdout == runs[1].stdout
     assert b"seed 3, profile quick" in runs[0].stdout
     assert runs[0].stderr == b""

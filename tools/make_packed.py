@@ -1,4 +1,4 @@
-"""Make src/helpers/assets/alexnet28_fashion_mnist.packed: AlexNet-28, pruned, shared and coded.
+"""Make src/helpers/assets/alexnet28_fashion_mnist.axpk: AlexNet-28, pruned, shared and coded.
 
 The recipe of lab 11, through ``bench_compression``, from the bundled checkpoint. Takes a minute on
 two cores. Run it as `python tools/make_packed.py [FILE]`; it prints the line for
@@ -14,7 +14,7 @@ import numpy as np
 
 from helpers import compression, datasets, session
 
-ASSET = Path(datasets.__file__).parent / "assets" / "alexnet28_fashion_mnist.packed"
+ASSET = Path(datasets.__file__).parent / "assets" / "alexnet28_fashion_mnist.axpk"
 
 
 def main(target=ASSET):

@@ -78,7 +78,8 @@ def prune(model, sparsity):
     sparsity   the share of each kernel to remove, 0 to 1; or ``{layer name: share}``, where
                layers that are not named stay as they are
 
-    Prune before sharing: pruning a shared kernel ends the sharing. Raises ``ValueError`` for a share out of range or an unknown layer, as do the others below.
+    Prune before sharing: pruning a shared kernel ends the sharing. Raises ``ValueError`` for a
+    share out of range or an unknown layer, as do the others below.
     """
     for _, kernel, share in _per_layer(model, sparsity, 0, 1, "the sparsity"):
         order = np.argsort(np.abs(kernel.numpy()), axis=None, kind="stable")
@@ -176,10 +177,10 @@ _LAYERS += (layers.Concatenate, layers.Conv2D, layers.Dense, layers.Dropout, lay
 _LAYERS += (layers.GlobalAveragePooling2D, layers.InputLayer, layers.MaxPooling2D, layers.ReLU)
 _LAYERS += (layers.Softmax, layers.ZeroPadding2D, GroupedConv2D, LocalResponseNormalization)
 _LAYERS = {kind.__name__: kind for kind in _LAYERS}
-# Settings of layers that a file may hold: no code, no objects, nothing that adds weights of its own.
-_OPEN = "name batch_shape units activation use_bias filters kernel_size strides padding data_format "
-_OPEN += "dilation_rate groups pool_size rate axis momentum epsilon center scale keepdims max_value "
-_OPEN = set(f"{_OPEN} negative_slope threshold n k alpha beta".split())
+# Settings of layers that a file may hold: no code, no objects, no weights but those of the file.
+_OPEN = "name batch_shape units activation use_bias filters kernel_size strides padding axis rate"
+_OPEN += " data_format dilation_rate groups pool_size momentum epsilon center scale keepdims"
+_OPEN = set(f"{_OPEN} max_value negative_slope threshold n k alpha beta".split())
 _ACTIVATIONS = ("linear", "relu", "relu6", "elu", "gelu", "silu", "sigmoid", "softmax", "tanh")
 _ACTIVATIONS = {name: getattr(keras.activations, name) for name in _ACTIVATIONS}
 

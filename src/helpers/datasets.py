@@ -17,7 +17,7 @@ from helpers import session
 # Every bundled file: size in bytes, SHA-256, name. assets/README.md names the origins.
 ASSETS = """
 3485137 1aaea774926bad5004a4f47fff3cb0802d32e893aa71e7056f23839e88b6a9d0 alexnet28_fashion_mnist.npz
-71042 d638240b0db71f3a36c1828c522f9e4d825817bfe23d09fa785a2ae06597453b alexnet28_fashion_mnist.packed
+71042 d638240b0db71f3a36c1828c522f9e4d825817bfe23d09fa785a2ae06597453b alexnet28_fashion_mnist.axpk
 5294731 ca1329108afc3aa397ff3368dd478c06afb766221210d78ecde25c805a2d16e3 fashion_mnist_12000.npz
 200528 21fdf1a957ed66f3831333956e57e8c8a450c1cb43c88d4dce7da9c267bd8c16 ilsvrc_classes.csv
 2780 c9832f651c77d723748f7674c2e8ddceeb2f598685762c5bc3c5cb55423583ec ilsvrc_results.csv
@@ -108,10 +108,8 @@ def download(url, target, digest):
             options = {"cache_dir": part, "cache_subdir": "", "file_hash": digest}
             os.replace(keras.utils.get_file(target.name, url, **options), target)
         except Exception as error:
-            raise DataError(
-                f"{url} could not be downloaded: {error}. Try again with a network, or put the "
-                f"file at {target} yourself"
-            ) from error
+            advice = f"try again with a network, or put the file at {target}"
+            raise DataError(f"{url} could not be downloaded: {error}; {advice}") from error
     return target
 
 

@@ -23,13 +23,14 @@ def begin(seed=0):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import keras
+    import matplotlib.style
     import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")
     keras.utils.set_random_seed(_state["seed"])
     tf.config.experimental.enable_op_determinism()
     warnings.filterwarnings("ignore", module="tensorflow|keras")
-    figure_style()
+    matplotlib.style.use(Path(__file__).with_name("book.mplstyle"))
     import numpy as np
 
     devices = len(tf.config.list_physical_devices("GPU"))
@@ -58,13 +59,6 @@ def profile():
     if name not in ("quick", "full"):
         raise ValueError(f"BOOK_PROFILE is {name!r}; set it to 'quick' or 'full', or unset it")
     return name
-
-
-def figure_style():
-    """Set the figure style of the book for Matplotlib, in this process."""
-    import matplotlib.style
-
-    matplotlib.style.use(Path(__file__).with_name("book.mplstyle"))
 
 
 def _seed_from_environment(default):
