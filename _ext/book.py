@@ -7,7 +7,8 @@
   ``+.1pp`` it stands in percentage points, with the word;
 * claims in a lab's output become a list, which a phone can show whole;
 * links to the published book become links inside the build, so that it can be read offline;
-* so do the equations: MathJax comes from a package, where that is installed, not from the web.
+* so do the equations: MathJax comes from a package, where that is installed, not from the web;
+* Chinese words are marked as Chinese.
 
 A sentence that no lab claims is a warning, and warnings are errors.
 """
@@ -219,12 +220,33 @@ def copy_mathjax(app, error):
     copy_asset(app.mathjax_files, Path(app.outdir, "_static", "mathjax"), excluded)
 
 
+# A run of Chinese characters, with what may stand between them.
+CHINESE = re.compile(r"([⺀-鿿](?:[⺀-鿿、（）：·／ 0-9A-Z]*[⺀-鿿）])?)")
+
+
+def mark_chinese(app, doctree, docname):
+    """Say which words are Chinese: the voice of a screen reader and the font follow the language."""
+    if app.builder.format != "html":
+        return
+    for text in list(doctree.findall(nodes.Text)):
+        parts = CHINESE.split(text)
+        if len(parts) > 1 and not isinstance(text.parent, nodes.literal_block | nodes.raw):
+            marked = (
+                nodes.raw("", f'<span lang="zh-Hans">{part}</span>', format="html")
+                if place % 2
+                else nodes.Text(part)
+                for place, part in enumerate(parts)
+            )
+            text.parent.replace(text, [node for node in marked if node.astext()])
+
+
 def setup(app):
     app.add_role("measured", Measured())
     app.add_directive("labfigure", LabFigure)
     app.add_directive("claims", Claims)
     app.connect("doctree-read", list_claims)
     app.connect("doctree-resolved", localize_links)
+    app.connect("doctree-resolved", mark_chinese)
     app.connect("config-inited", use_mathjax_of_package)
     app.connect("build-finished", copy_mathjax)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

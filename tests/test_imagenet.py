@@ -589,3 +589,41 @@ def test_dropout_follows_from_seed_and_step():
 
     assert loss(0, 1) == loss(0, 1)
     assert len({loss(0, 1), loss(0, 2), loss(5, 1)}) == 3
+
+
+# What earlier tests do not reach
+
+
+def test_sums_count_top_1_and_top_5():
+    logits = np.tile(np.arange(10.0), (3, 1))  # class 9 first, class 5 fifth, class 4 sixth
+    probabilities = tf.nn.softmax(tf.constant(logits, tf.float32))
+    labels, weights = tf.constant([9, 5, 4]), tf.constant([1.0, 1.0, 1.0])
+    loss, top1, top5, count = imagenet.sums(probabilities, labels, weights).numpy()
+    assert (top1, top5, count) == (1, 2, 3)
+    assert loss == pytest.approx(-np.log(probabilities.numpy()[0, [9, 5, 4]]).sum(), rel=1e-6)
+    ignored = imagenet.sums(probabilities, labels, tf.constant([0.0, 1.0, 0.0])).numpy()
+    assert ignored[1:].tolist() == [0, 1, 1]
+
+
+def test_a_damaged_list_of_checked_images_is_made_again(folder, tmp_path):
+    first = imagenet_data.scan(entries(folder), tmp_path)
+    (tmp_path / "train-0.json").write_text("{half")
+    assert imagenet_data.scan(entries(folder), tmp_path) == first
+
+
+def test_a_record_without_an_image_is_named(tmp_path, capsys):
+    for split in ("train", "validation"):
+        with tf.io.TFRecordWriter(str(tmp_path / f"{split}-00000-of-00001")) as file:
+            file.write(tf.train.Example().SerializeToString())
+    with pytest.raises(imagenet_data.DataError, match="train has readable images of 0 classes"):
+        imagenet_data.scan(entries(tmp_path), tmp_path)
+    assert "no image/encoded or no image/class/label" in capsys.readouterr().out
+
+
+def test_an_interruption_says_how_to_go_on(folder, tmp_path, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(imagenet, "Training", interrupted)
+    assert imagenet.main(["--data", str(folder), "--output", str(tmp_path)]) == 130
+    assert "stopped; the same command goes on" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 """Figures that more than one lab draws."""
 
 
-def gallery(images, titles, notes=None, *, columns=5, size=(1.44, 1.85), fontsize=9):
+def gallery(images, titles, notes=None, *, columns=5, size=(1.2, 1.75), fontsize=10):
     """Draw ``images`` in rows of ``columns``, each below its title and above its note, if any.
 
     images   arrays (h, w) or (h, w, 3), each drawn on its own scale

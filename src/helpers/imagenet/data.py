@@ -76,6 +76,8 @@ def read(path, label, offset, length):
         data = file.read(length)
     if label is None:
         feature = tf.train.Example.FromString(data).features.feature
+        if not {"image/encoded", "image/class/label"} <= set(feature):
+            raise DataError("the record has no image/encoded or no image/class/label")
         data = feature["image/encoded"].bytes_list.value[0]
         label = feature["image/class/label"].int64_list.value[0]
     return data, label
@@ -117,7 +119,10 @@ def scan(entries, output, rank=0):
 def _checked(entries, cache):
     times = {path: os.stat(path).st_mtime_ns for path in {entry[0] for entry in entries}}
     stamp = hashlib.sha256(repr((entries, sorted(times.items()))).encode()).hexdigest()
-    stored = json.loads(cache.read_text()) if cache.exists() else {}
+    try:
+        stored = json.loads(cache.read_text())
+    except (OSError, ValueError):  # none yet, or damaged: look at the images again
+        stored = {}
     if stored.get("stamp") != stamp:
         warnings.filterwarnings("ignore", module="PIL")
         with ThreadPool() as pool:

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 SAMPLE = 10_000  # training images from which the mean and the principal colors are taken
 DROPS = 3  # times that the rate is divided by ten (section 5)
-REFUSED, NO_PEERS, LOST_PEER = 2, 3, 75  # exit codes
+REFUSED, NO_PEERS, LOST_PEER, INTERRUPTED = 2, 3, 75, 130  # exit codes
 READY = "IMAGENET_READY_FD"  # set in the environment of a worker that has a supervisor
 
 
@@ -148,9 +148,25 @@ def start(args, workers):
     return tf.distribute.MirroredStrategy(devices) if many else tf.distribute.get_strategy()
 
 
+def sums(probabilities, labels, weights):
+    """Sums over a batch of cross-entropy, top-1 hits, top-5 hits and examples, float64 (4,).
+
+    probabilities (n, classes), labels (n,), weights (n,): 0 for rows that only fill the batch
+    """
+    import tensorflow as tf
+
+    chosen = tf.gather(probabilities, labels[:, None], axis=1, batch_dims=1)[:, 0]
+    top1, top5 = (
+        tf.cast(tf.math.in_top_k(labels, probabilities, min(k, probabilities.shape[-1])), "float")
+        for k in (1, 5)
+    )
+    parts = [-tf.math.log(tf.maximum(chosen, 1e-30)), top1, top5, tf.ones_like(top1)]
+    return tf.stack([tf.reduce_sum(tf.cast(part * weights, tf.float64)) for part in parts])
+
+
 def compiled_steps(strategy, model, optimizer, batch, seed):
     """``update(step, images, labels, weights)`` and ``measure(ten, images, labels, weights)``: both
-    return the sums over the batch of loss, top-1 hits, top-5 hits and examples, float64 (4,)."""
+    return the ``sums`` over the batch."""
     import keras
     import tensorflow as tf
 
@@ -159,17 +175,6 @@ def compiled_steps(strategy, model, optimizer, batch, seed):
     dropouts = [layer for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
     # float16 loses gradients below 6e-8, so the loss is scaled up and the gradients down again.
     scale = 1024.0 if keras.config.dtype_policy().compute_dtype == "float16" else 1.0
-
-    def sums(probabilities, labels, weights):
-        chosen = tf.gather(probabilities, labels[:, None], axis=1, batch_dims=1)[:, 0]
-        top1, top5 = (
-            tf.cast(
-                tf.math.in_top_k(labels, probabilities, min(k, model.output_shape[-1])), "float"
-            )
-            for k in (1, 5)
-        )
-        parts = [-tf.math.log(tf.maximum(chosen, 1e-30)), top1, top5, tf.ones_like(top1)]
-        return tf.stack([tf.reduce_sum(tf.cast(part * weights, tf.float64)) for part in parts])
 
     def update(step, images, labels, weights):
         # Dropout that follows from (seed, step, device) leaves no state to save or to share.
@@ -375,7 +380,8 @@ def main(argv=None):
         job.finish()
         return 0
     except KeyboardInterrupt:
-        problem = "stopped; the same command goes on from the last checkpoint"
+        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        return INTERRUPTED
     except Exception as error:
         from tensorflow import errors
 
