@@ -225,7 +225,7 @@ CHINESE = re.compile(r"([⺀-鿿](?:[⺀-鿿、（）：·／ 0-9A-Z]*[⺀-鿿�
 
 
 def mark_chinese(app, doctree, docname):
-    """Say which words are Chinese: the voice of a screen reader and the font follow the language."""
+    """Say which words are Chinese: a screen reader's voice and the font follow the language."""
     if app.builder.format != "html":
         return
     for text in list(doctree.findall(nodes.Text)):
