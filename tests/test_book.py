@@ -179,3 +179,25 @@ def test_no_page_shows_its_own_markup(pages):
         text = path.read_text(encoding="utf-8")
         raw = re.findall(r"^(?:```|:::).*|\{[a-z]+(?::[a-z])?\}(?:`|<code).*", text, re.MULTILINE)
         assert not raw, f"{path.relative_to(HTML)} shows MyST that was not understood: {raw[0]}"
+
+
+def test_a_solution_hides_its_answer_too():
+    for lab in (ROOT / "notebooks").glob("*.ipynb"):
+        page = (HTML / "notebooks" / f"{lab.stem}.html").read_text(encoding="utf-8")
+        solutions = lab.read_text(encoding="utf-8").count('"solution"')
+        assert page.count('<details class="hide above-input">') == 0, lab.stem
+        assert page.count("Show the solution") == solutions > 0, lab.stem
+
+
+def test_chinese_words_are_marked_as_chinese():
+    page = (HTML / "chapters" / "glossary.html").read_text(encoding="utf-8")
+    article = page[page.index("<article") : page.index("</article>")]
+    assert article.count('<span lang="zh-Hans">') > 100
+    bare = re.sub(r'<span lang="zh-Hans">[^<]*</span>', "", article)
+    assert not re.search(r"[\u4e00-\u9fff]", bare)
+
+
+def test_the_figure_on_the_landing_page_is_the_lab_s():
+    page = (HTML / "intro.html").read_text(encoding="utf-8")
+    source = re.search(r'<img alt="Top-5 errors[^>]+src="([^"]+)"', page)[1]
+    assert (HTML / source).stat().st_size > 10_000
