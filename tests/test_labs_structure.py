@@ -173,3 +173,22 @@ def test_the_helpers_stay_small():
     """What the labs share; the ImageNet command has a package of its own."""
     files = (ROOT / "src" / "helpers").glob("*.py")
     assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files) < 2000
+
+
+def test_the_benchmark_and_the_bundled_file_follow_lab_11():
+    """``tools/bench_compression.py`` repeats the lab's recipe over seeds: the same numbers."""
+    lab = (ROOT / "notebooks" / "11-pruning-and-sharing.ipynb").read_text(encoding="utf-8")
+    tool = (ROOT / "tools" / "bench_compression.py").read_text(encoding="utf-8")
+    recipe = [
+        ('"conv2": 0.4, "conv3": 0.4, "conv4": 0.4, "conv5": 0.4',) * 2,
+        ('"fc6": 0.98, "fc7": 0.98, "fc8": 0.7',) * 2,
+        ('{"conv1": 64}',) * 2,
+        ("train_rest(2e-3, EPOCHS", "train(rest, seen, answers, 2e-3, 3"),
+        ("train_rest(3e-4, 1)", "train(rest, seen, answers, 3e-4, 1)"),
+        ("EPOCHS, BATCH = 3, 100", "BATCH, DROPOUT = 100, 0.2"),
+        ("dropout=0.2", "DROPOUT"),
+        ("compression.share(rest, 8)",) * 2,
+    ]
+    for in_lab, in_tool in recipe:
+        assert in_lab in lab.replace('\\"', '"'), f"lab 11 has no longer {in_lab}"
+        assert in_tool in tool, f"bench_compression.py has no longer {in_tool}"
