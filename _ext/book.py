@@ -107,21 +107,19 @@ def pictures_of(path):
 class LabFigure(Figure):
     """A figure whose picture and alt text are those of a lab's cell."""
 
-    final_argument_whitespace = True
-
     def run(self):
-        stem, number = self.arguments[0].split()
+        stem, place = self.arguments[0].split()
         path = ROOT / "notebooks" / f"{stem}.ipynb"
         self.state.document.settings.env.note_dependency(str(path))
         pictures = {
-            str(place): (output.data["image/png"], cell.metadata)
-            for place, (cell, output) in enumerate(pictures_of(path), start=1)
+            str(k): (output.data["image/png"], cell.metadata)
+            for k, (cell, output) in enumerate(pictures_of(path), start=1)
         }
-        if number not in pictures:
-            raise self.error(f"lab {stem} has {len(pictures)} figures, and no number {number}")
-        picture, metadata = pictures[number]
+        if place not in pictures:
+            raise self.error(f"lab {stem} has {len(pictures)} figures, and no number {place}")
+        picture, metadata = pictures[place]
         self.options["alt"] = metadata.mystnb.image.alt
-        file = ROOT / "_build" / "labfigures" / f"{stem}-{number}.png"
+        file = ROOT / "_build" / "labfigures" / f"{stem}-{place}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b64decode(picture))
         self.arguments = ["/" + file.relative_to(ROOT).as_posix()]
@@ -199,25 +197,25 @@ def localize_links(app, doctree, docname):
         node["internal"] = True
 
 
+MATHJAX_PACKAGE = find_spec("sphinx-mathjax-offline")
 # Of MathJax, what a page with TeX loads: speech in English, one font, no MathML.
 MATHJAX = "tex-chtml.js", "a11y/", "input/tex/", "output/chtml/", "sre/mathmaps/en", "ui/menu.js"
 
 
 def use_mathjax_of_package(app, config):
-    package = find_spec("sphinx-mathjax-offline")
-    if package:
+    if MATHJAX_PACKAGE:
         config.mathjax_path = "mathjax/tex-chtml.js"
-        app.mathjax_files = Path(package.origin).parent / "static" / "mathjax"
 
 
 def copy_mathjax(app, error):
-    if error or app.builder.format != "html" or not hasattr(app, "mathjax_files"):
+    if error or app.builder.format != "html" or not MATHJAX_PACKAGE:
         return
+    source = Path(MATHJAX_PACKAGE.origin).parent / "static" / "mathjax"
 
     def excluded(path):
         return not any(path.startswith(part) or part.startswith(path) for part in MATHJAX)
 
-    copy_asset(app.mathjax_files, Path(app.outdir, "_static", "mathjax"), excluded)
+    copy_asset(source, Path(app.outdir, "_static", "mathjax"), excluded)
 
 
 # A run of Chinese characters, with what may stand between them.

@@ -173,7 +173,7 @@ def balanced_indices(labels, per_class, rng):
     classes, counts = np.unique(labels, return_counts=True)
     if counts.min() < per_class:
         raise ValueError(f"class {classes[counts.argmin()]} has fewer than {per_class} examples")
-    each = [rng.choice(np.flatnonzero(labels == c), per_class, False) for c in np.unique(labels)]
+    each = [rng.choice(np.flatnonzero(labels == c), per_class, False) for c in classes]
     return rng.permutation(np.concatenate(each))
 
 

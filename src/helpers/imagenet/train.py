@@ -385,7 +385,7 @@ def main(argv=None):
     except Exception as error:
         from tensorflow import errors
 
-        from helpers.imagenet.data import DataError
+        from helpers.datasets import DataError
         from helpers.training import TrainingError
 
         own = errors.InvalidArgumentError, errors.NotFoundError, errors.ResourceExhaustedError
