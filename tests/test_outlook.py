@@ -11,9 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
-NOTES = (CHAPTERS / "18-source-notes.md").read_text(encoding="utf-8")
-FAQ = CHAPTERS / "17-faq.md"
-OURS = ["16-resources", "17-faq", "18-source-notes", "glossary", "teaching"]
+NOTES = (CHAPTERS / "source-notes.md").read_text(encoding="utf-8")
+FAQ = CHAPTERS / "faq.md"
+OURS = ["resources", "faq", "source-notes", "glossary", "teaching"]
 
 # Every section of the article that the book began with, as the article numbers them.
 ARTICLE = [
@@ -88,7 +88,7 @@ def test_the_coverage_table_has_every_section_and_no_empty_cell():
 
 
 def test_what_is_called_planned_does_not_exist_yet():
-    for stem in ("15-trends-and-challenges", "17-faq", "18-source-notes"):
+    for stem in ("trends-and-challenges", "faq", "source-notes"):
         for number in PLANNED.findall((CHAPTERS / f"{stem}.md").read_text(encoding="utf-8")):
             written = list(CHAPTERS.glob(f"{int(number):02}-*.md"))
             assert not written, f"{stem}: link to {written[0].name} instead of calling it planned"
@@ -101,10 +101,10 @@ def test_links_lead_to_files_and_places_that_exist(stem):
 
 
 def test_a_link_to_nowhere_is_found():
-    text = "[a](99-nothing.md) [b](16-resources.md#hammers) [c](#erratum-90) "
-    expected = ["99-nothing.md", "16-resources.md#hammers", "#erratum-90"]
-    text += "[d](17-faq.md) [e](16-resources.md#tools) [f](#erratum-1)"
-    assert broken(text, CHAPTERS / "18-source-notes.md") == expected
+    text = "[a](99-nothing.md) [b](resources.md#hammers) [c](#erratum-90) "
+    expected = ["99-nothing.md", "resources.md#hammers", "#erratum-90"]
+    text += "[d](faq.md) [e](resources.md#tools) [f](#erratum-1)"
+    assert broken(text, CHAPTERS / "source-notes.md") == expected
 
 
 def test_the_article_s_formula_does_not_balance():
@@ -251,7 +251,7 @@ def test_glossary_terms_are_sorted_unique_and_bilingual():
 
 
 def test_the_reading_list_is_as_long_as_it_says():
-    text = (CHAPTERS / "16-resources.md").read_text(encoding="utf-8")
+    text = (CHAPTERS / "resources.md").read_text(encoding="utf-8")
     papers = text.split("## A reading list")[1].split("### The code of 2012")[0]
     words = {"twenty-nine": 29, "thirty": 30, "thirty-one": 31, "thirty-two": 32}
     said = re.search(r"^([\w-]+) papers, in order of time", papers, re.M)[1].lower()
