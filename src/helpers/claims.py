@@ -32,7 +32,15 @@ class ClaimError(AssertionError):
 
 
 def claim(
-    sentence, value, *, at_most=None, at_least=None, margin=None, rounding=None, equals=None, unit=""
+    sentence,
+    value,
+    *,
+    at_most=None,
+    at_least=None,
+    margin=None,
+    rounding=None,
+    equals=None,
+    unit="",
 ):
     """Print ``sentence`` with its bound and the measured ``value``, or raise ``ClaimError``.
 
