@@ -5,7 +5,7 @@ TEST := .venv/bin
 PIP := pip install --quiet --disable-pip-version-check --constraint constraints.txt
 export PYTHONWARNINGS ?= ignore::DeprecationWarning
 
-.PHONY: help book serve test lint tests labs execute bench publish clean
+.PHONY: help book serve test lint tests labs execute seeds bench publish clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -13,7 +13,7 @@ help: ## this list
 
 book: .venv-book/ready ## render the stored outputs (no TensorFlow) and say which page to open
 	@# Sphinx does not read every page again when one of these changes, so begin anew.
-	@[ -z "$$(find references.bib _config.yml _toc.yml _ext _static src/helpers/claims.py -newer _build/done -name '*.*' 2>&1)" ] || rm -rf _build
+	@[ -z "$$(find references.bib _config.yml _toc.yml _ext _static src/helpers/claims.py src/helpers/assets/seeds.json -newer _build/done -name '*.*' 2>&1)" ] || rm -rf _build
 	@rm -f _build/done # begin anew after a failure: Sphinx warns of a page only when it reads it
 	$(BOOK)/jupyter-book build . -q -W -n --keep-going
 	@touch _build/done
@@ -36,6 +36,9 @@ labs: .venv/ready ## run every lab again; its text outputs must be the stored on
 
 execute: .venv/ready ## run the labs again in place: make execute [LABS="03-backward-pass ..."]
 	$(TEST)/python tools/execute_labs.py $(LABS)
+
+seeds: .venv/ready ## run the labs with seeds 0 to 4, store what each claim measured: make seeds [LABS=...]
+	$(TEST)/python tools/seeds.py $(LABS)
 
 bench: .venv/ready ## measure the speeds and sizes that the book reports
 	$(TEST)/python tools/bench.py

@@ -62,15 +62,19 @@ def _merged(outputs):
     return kept
 
 
-def main(stems):
+def chosen(stems):
+    """The files of the named labs, or of all. Exits with the known names if one is not known."""
     known = {path.stem: path for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
     unknown = [stem for stem in stems if stem not in known]
     if unknown:
         sys.exit(f"no lab {', '.join(unknown)}; there are {', '.join(known)}")
-    chosen = [known[stem] for stem in stems or known]
+    return [known[stem] for stem in stems or known]
+
+
+def main(stems):
     failed = []
     with ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2)) as pool:
-        jobs = {pool.submit(execute, path): path for path in chosen}
+        jobs = {pool.submit(execute, path): path for path in chosen(stems)}
         for job in tqdm(as_completed(jobs), total=len(jobs), desc="labs", unit="lab"):
             try:
                 job.result()
