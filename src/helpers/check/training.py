@@ -7,7 +7,7 @@ import numpy as np
 from helpers.check.engine import Check, case
 
 
-def paper_update(w, v, gradient, rate, momentum, decay):
+def paper_update(w, v, gradient, rate, momentum=0.9, decay=0.0005):
     """One step of section 5 of the paper: the new weights and the new velocity."""
     v = momentum * v - rate * (gradient + decay * w)
     return w + v, v
