@@ -315,7 +315,9 @@ def test_the_code_of_the_questions_prints_what_the_page_shows():
 
 
 def test_the_outlook_quotes_question_three_as_it_prints():
-    shown = next(shown for _, shown in blocks(FAQ.read_text(encoding="utf-8")) if "flower:" in shown)
+    shown = next(
+        shown for _, shown in blocks(FAQ.read_text(encoding="utf-8")) if "flower:" in shown
+    )
     printed = NUMBER.findall(shown.split("cat:")[0])
     trends = (CHAPTERS / "trends-and-challenges.md").read_text(encoding="utf-8")
     quoted = NUMBER.findall(trends.split("In [Question 3](#faq-3)")[1].split("\n")[0])
