@@ -30,6 +30,8 @@ def _slip(came, expected):
                 return _slip(one, other)
     if not all(isinstance(v, np.ndarray | float | np.floating) for v in (came, expected)):
         return ""
+    if np.iscomplexobj(came):
+        return ""
     a, b = np.asarray(came, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     if a.ndim == 2 and a.shape == b.T.shape and same(a, b.T):
         return "rows and columns are exchanged"
