@@ -8,7 +8,8 @@ from helpers.check.run import run
 
 def mistake(check, cases, outcomes, wanted):
     """The sentence of the wrong function that gave just these outcomes, or a common slip, or ""."""
-    kept = outcomes[: len(cases)]
+    if not (kept := outcomes[: len(cases)]):
+        return ""
     for sentence, wrong in check.mistakes.items():
         theirs = run(wrong, cases[: len(kept)])
         if len(theirs) == len(kept) and all(
