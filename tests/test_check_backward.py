@@ -8,7 +8,6 @@ from helpers.check import backward, convolution, forward, learning
 from helpers.check.testing import verify
 from helpers.gradcheck import check_gradient
 
-
 # Every entry of the result is overwritten, so what it began with does not matter.
 OVERWRITTEN = ["line 2: other function in np.zeros"]
 

@@ -8,7 +8,6 @@ from helpers import layers
 from helpers.check import checks, convolution, forward
 from helpers.check.testing import verify
 
-
 # Every entry of the result is overwritten, so what it began with does not matter.
 OVERWRITTEN = ["line 2: other function in np.zeros"]
 
@@ -101,7 +100,7 @@ def test_softmax():
             lambda z: np.round(softmax_by_loop(z), 6),
         ],
         # Subtracting each row's mean instead of its largest value is as safe here: rows are narrow.
-        equivalent=["line 4: other function in z[n].max"],
+        equivalent=["line 4: other function in z[n].max", *OVERWRITTEN],
     )
 
 
