@@ -1,6 +1,6 @@
 """Every lab runs whole when the reader has written the functions: all rightly, but for one.
 
-nbval runs the labs with empty stubs. Here each stub holds the book's own function, except one, which
+nbval runs the labs with empty stubs. Here each stub holds the book's own function, except one that
 holds a usual mistake: the check must say so, and the lab must go on to its end with all claims.
 """
 
