@@ -5,6 +5,7 @@ import pytest
 
 from helpers import check, layers
 from helpers.check import backward
+from helpers.check import backward_plain as plain
 from helpers.check.testing import verify
 
 
@@ -80,7 +81,7 @@ def step_in_two_lines(w, v, dw, rate, momentum=0.9, decay=0.0005):
 
 CASES = {
     "numerical_gradient": (
-        [backward.numerical_gradient, gradient_with_flat_indices],
+        [plain.numerical_gradient, gradient_with_flat_indices],
         [
             lambda f, x, h: np.zeros(x.shape),
             lambda f, x, h: gradient_with_flat_indices(f, x, h).ravel(),
@@ -110,10 +111,10 @@ CASES = {
         ],
     ),
     "conv2d_backward": (
-        [backward.conv2d_backward, convolution_by_positions, convolution_of_layers],
+        [plain.conv2d_backward, convolution_by_positions, convolution_of_layers],
         [
-            lambda dz, x, w, s: backward.conv2d_backward(dz, x, w, s)[0],
-            lambda dz, x, w, s: [2 * g for g in backward.conv2d_backward(dz, x, w, s)],
+            lambda dz, x, w, s: plain.conv2d_backward(dz, x, w, s)[0],
+            lambda dz, x, w, s: [2 * g for g in plain.conv2d_backward(dz, x, w, s)],
         ],
     ),
     "max_pool_backward": (
@@ -125,7 +126,7 @@ CASES = {
         ],
     ),
     "momentum_step": (
-        [backward.momentum_step, step_in_two_lines],
+        [plain.momentum_step, step_in_two_lines],
         [
             lambda w, v, dw, r, m, d: (w - r * dw, v),
             lambda w, v, dw, r, m, d: (w + v, v),
@@ -167,11 +168,11 @@ def test_the_book_s_functions_agree_with_the_judge():
     x, w = rng.normal(size=(2, 5, 6, 2)), rng.normal(size=(3, 3, 2, 3))
     z, _ = layers.conv2d(x, w, np.zeros(3), 2)
     dz = rng.normal(size=z.shape)
-    dx, dw = backward.conv2d_backward(dz, x, w, 2)
+    dx, dw = plain.conv2d_backward(dz, x, w, 2)
 
     def loss(x, w):
         return np.sum(layers.conv2d(x, w, np.zeros(3), 2)[0] * dz)
 
     for ours, f, at in ((dx, lambda x: loss(x, w), x), (dw, lambda w: loss(x, w), w)):
-        judge = backward.numerical_gradient(f, at)
+        judge = plain.numerical_gradient(f, at)
         np.testing.assert_allclose(ours, judge, atol=1e-7 * np.abs(judge).max(), rtol=0)

@@ -140,6 +140,16 @@ def dense_backward(dy, cache):
     return dy @ w.T, x.T @ dy, dy.sum(0)
 
 
+def flatten(x):
+    """One row for each image: (n, h, w, c) -> (n, h w c)."""
+    return x.reshape(len(x), -1), x.shape
+
+
+def flatten_backward(dy, cache):
+    """dy in the images' shape again."""
+    return dy.reshape(cache)
+
+
 def dropout(x, rate, rng, training):
     """Set each value to 0 with probability ``rate``, divide the others by 1 − rate.
 
