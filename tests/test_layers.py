@@ -12,7 +12,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import layers
+from helpers import layers, tensorflow_layers
 
 SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -233,6 +233,50 @@ def test_dropout_does_nothing_when_not_training():
     y, cache = layers.dropout(x, 0.5, np.random.default_rng(0), training=False)
     assert y is x
     assert np.array_equal(layers.dropout_backward(x, cache), x)
+
+
+def test_flatten_and_back():
+    x = np.arange(24.0).reshape(2, 3, 2, 2)
+    rows, cache = layers.flatten(x)
+    assert rows.tolist() == [list(range(12)), list(range(12, 24))]
+    assert np.array_equal(layers.flatten_backward(rows, cache), x)
+
+
+def test_a_network_of_these_layers_is_tensorflows():
+    """The list of lab 3, smaller: loss and all gradients, the image's included."""
+    rng = np.random.default_rng(5)
+    network = [
+        ("conv", layers.conv2d, layers.conv2d_backward, {"padding": "same", "groups": 2}),
+        ("", layers.relu, layers.relu_backward, {}),
+        ("", layers.lrn, layers.lrn_backward, {"alpha": 0.1}),
+        ("", layers.max_pool, layers.max_pool_backward, {"padding": "same"}),
+        ("", layers.flatten, layers.flatten_backward, {}),
+        ("dense", layers.dense, layers.dense_backward, {}),
+    ]
+    weights = {
+        "conv": [rng.standard_normal((3, 3, 2, 6)), rng.standard_normal(6)],
+        "dense": [rng.standard_normal((54, 5)), rng.standard_normal(5)],
+    }
+    x, labels = rng.standard_normal((4, 6, 5, 4)), np.array([0, 4, 2, 2])
+    y, caches = x, []
+    for name, run, _, options in network:
+        y, cache = run(y, *weights.get(name, ()), **options)
+        caches.append(cache)
+    loss, d = layers.softmax_cross_entropy(y, labels)
+    ours = []
+    for (name, _, run_back, _), cache in zip(network[::-1], caches[::-1], strict=True):
+        d = run_back(d, cache)
+        if name:
+            d, *gradients = d
+            ours = [*gradients, *ours]
+    tensors = [tf.constant(a) for a in (x, *weights["conv"], *weights["dense"])]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        twin = {"conv": tensors[1:3], "dense": tensors[3:]}
+        expected = tensorflow_layers.loss(network, tensors[0], labels, twin)
+    theirs = tape.gradient(expected, tensors)
+    assert loss == pytest.approx(float(expected), rel=1e-12)
+    assert max(relative_error(a, b) for a, b in zip([d, *ours], theirs, strict=True)) <= 1e-12
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
