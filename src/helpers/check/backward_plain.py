@@ -87,6 +87,18 @@ def _units(x):
     return np.eye(x.size).reshape(x.size, *x.shape)
 
 
+def _brackets(f, x, h):
+    wrong = [f(x + h * e) - f(x - h * e) / 2 * h for e in _units(x)]
+    return np.reshape(wrong, x.shape)
+
+
+def _all_rows(logits, labels):
+    loss, _ = softmax_cross_entropy(logits, labels)
+    p = _probabilities(logits, labels, scale=False)[1]
+    p[:, labels] -= 1
+    return loss, p / len(logits)
+
+
 def _without_mean(logits, labels):
     loss, gradient = softmax_cross_entropy(logits, labels)
     return loss, gradient * len(logits)
@@ -125,14 +137,18 @@ def _assigned(da, x, size, stride):
     return dx
 
 
-def _value_for_gradient(da, x, size, stride):
-    return max_pool_backward(da, x, size, stride) * x
-
-
 def _to_all_pixels(da, x, size, stride):
     dx = np.zeros_like(x)
     for n, i, j, c in np.ndindex(da.shape):
         dx[n, i * stride : i * stride + size, j * stride : j * stride + size, c] += da[n, i, j, c]
+    return dx
+
+
+def _window_not_moved(da, x, size, stride):
+    dx = np.zeros_like(x)
+    for n, i, j, c in np.ndindex(da.shape):
+        row, column = _winner(x, n, i, j, c, size, stride)
+        dx[n, row - i * stride + i, column - j * stride + j, c] += da[n, i, j, c]
     return dx
 
 
@@ -188,7 +204,8 @@ MISTAKES = {
         "it is not divided by 2h": lambda f, x, h: 2 * h * numerical_gradient(f, x, h),
         "up and down are exchanged": lambda f, x, h: -numerical_gradient(f, x, h),
         "the nudge goes to one side only": _forward_difference,
-        "it is divided by 2 and multiplied by h: brackets around 2 * h are missing": (
+        "brackets are missing: (f(up) - f(down)) / (2 * h)": _brackets,
+        "brackets are missing around 2 * h: it is divided by 2 and multiplied by h": (
             lambda f, x, h: h * h * numerical_gradient(f, x, h)
         ),
     },
@@ -199,6 +216,7 @@ MISTAKES = {
         "the probabilities are handed down: subtract 1 at the right class": (
             lambda z, y: _probabilities(z, y, scale=False)
         ),
+        "1 is subtracted in every row at the classes of all: dlogits[rows, labels]": _all_rows,
         "the 1 is not yet subtracted at the right class": _probabilities,
         "the sign is wrong: it is what the network said minus what it should have said": (
             lambda z, y: (softmax_cross_entropy(z, y)[0], -softmax_cross_entropy(z, y)[1])
@@ -256,8 +274,11 @@ MISTAKES = {
         "windows that overlap overwrite each other: += instead of =": _assigned,
         "every pixel of the window gets the gradient, not only the winner": _to_all_pixels,
         "all values that tie get the gradient, not only the first": _to_all_that_tie,
-        "the winner gets its value times the gradient": _value_for_gradient,
+        "the winner gets its value times the gradient": lambda da, x, *s: (
+            max_pool_backward(da, x, *s) * x
+        ),
         "the stride is ignored": _pool_stride_ignored,
+        "the place of the window is not multiplied by the stride": _window_not_moved,
         "the window's size is taken for the stride": _pool_stride_is_size,
         "the winner gets 1 instead of its gradient": (
             lambda da, x, size, s: max_pool_backward(np.ones_like(da), x, size, s)
