@@ -356,18 +356,18 @@ LOGITS, LABELS = np.zeros((2, 3)), np.array([0, 2])
         (lambda: layers.conv2d(X, W, B, dilation=3), "x: got 5 pixels padded to 5, expected at"),
         (
             lambda: layers.conv2d_backward(X, CACHE),
-            "dy: got float64 of shape (1, 5, 5, 4), expected",
+            "dz: got float64 of shape (1, 5, 5, 4), expected",
         ),
         (
             lambda: layers.conv2d_backward(DY.astype("f"), CACHE),
-            "dy: got float32 of shape (1, 3, 3,",
+            "dz: got float32 of shape (1, 3, 3,",
         ),
         (lambda: layers.max_pool(X, size=6), "x: got 5 pixels padded to 5, expected at least 6"),
         (lambda: layers.max_pool(X, size=2, padding=2), "padding: got 2, expected less than"),
         (lambda: layers.max_pool(X, size=0), "size: got 0, expected a whole number"),
         (
             lambda: layers.max_pool_backward(X, layers.max_pool(X)[1]),
-            "dy: got float64 of shape (1,",
+            "da: got float64 of shape (1,",
         ),
         (
             lambda: layers.lrn(X, depth_radius=-1),
@@ -383,12 +383,12 @@ LOGITS, LABELS = np.zeros((2, 3)), np.array([0, 2])
         (lambda: layers.dense(LOGITS.T, LOGITS, B), "b: got float64 of shape (6,), expected"),
         (
             lambda: layers.relu_backward(B[:1], layers.relu(B)[1]),
-            "dy: got float64 of shape (1,), expected float32 or float64 of shape (6)",
+            "da: got float64 of shape (1,), expected float32 or float64 of shape (6)",
         ),
-        (lambda: layers.lrn_backward(X[..., :1], layers.lrn(X)[1]), "dy: got float64 of shape"),
+        (lambda: layers.lrn_backward(X[..., :1], layers.lrn(X)[1]), "da: got float64 of shape"),
         (
             lambda: layers.dense_backward(LOGITS[:1], layers.dense(X[0, 0], X[0, 0].T, B[:5])[1]),
-            "dy: got float64",
+            "dz: got float64",
         ),
         (lambda: layers.dropout(X, 1.0, None, True), "rate: got 1.0, expected from 0 up to"),
         (lambda: layers.softmax_cross_entropy(LOGITS, LABELS + 1), "labels: got 1 to 3, expected"),
