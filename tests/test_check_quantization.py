@@ -63,7 +63,8 @@ def test_affine_grid():
         lambda low, high: grid_plain(low, high)[0],
         lambda low, high: (grid_plain(low, high)[0], -128),
     ]
-    verify("affine_grid", [grid_plain, grid_from_above], wrong)
+    same = ["line 2: arguments exchanged", "line 3: arguments exchanged"]  # min and max commute
+    verify("affine_grid", [grid_plain, grid_from_above], wrong, equivalent=same)
 
 
 def dense_plain(q_x, q_w, q_b, zero_x, multiplier, zero_z):

@@ -1,4 +1,4 @@
-"""Measure what a student learns from labels and what from a teacher: `distillation.csv` in the assets.
+"""Measure what a student learns from labels and from a teacher: `distillation.csv` in the assets.
 
     python tools/measure_distillation.py [FOLDER] [--minutes 6] [--only EXPERIMENT]
 
@@ -37,7 +37,7 @@ import tensorflow as tf
 from helpers import alexnet, datasets, session, training
 
 TARGET = Path(datasets.__file__).parent / "assets" / "distillation.csv"
-CHOICE = "experiment labels images view share temperature epochs seed".split()
+CHOICE = ["experiment", "labels", "images", "view", "share", "temperature", "epochs", "seed"]
 COLUMNS = [*CHOICE, "validation", "test", "test_bundled", "agreement", "teacher"]
 BATCH, STEPS, RATE = 100, 90, 5e-3
 VARIANTS = {"plain": 1, "shift": 20, "mix": 20}

@@ -50,7 +50,8 @@ from helpers.check.engine import Check, case, failed, score
 
 __all__ = ["Check", "case", "failed", "names", "score"]
 
-ROOMS = "pictures imagenet forward backward training transfer compression quantization".split()
+ROOMS = ["pictures", "imagenet", "forward", "backward", "training", "transfer", "compression"]
+ROOMS += ["quantization"]
 
 
 def checks():
