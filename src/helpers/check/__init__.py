@@ -58,7 +58,8 @@ ROOMS = [
     "backward",  # lab 03
     "training",  # lab 04
     "transfer",  # lab 07
-    "compression",  # labs 11 and 12
+    "compression",  # lab 11
+    "quantization",  # lab 12
 ]
 
 
