@@ -5,7 +5,7 @@ TEST := .venv/bin
 PIP := pip install --quiet --disable-pip-version-check --constraint constraints.txt
 export PYTHONWARNINGS ?= ignore::DeprecationWarning
 
-.PHONY: help book serve test lint tests labs execute seeds bench publish clean
+.PHONY: help book serve test lint tests labs filled execute seeds bench publish clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -22,17 +22,20 @@ book: .venv-book/ready ## render the stored outputs (no TensorFlow) and say whic
 serve: book ## show the book at http://localhost:8000
 	$(BOOK)/python -m http.server --directory _build/html 8000
 
-test: lint tests labs ## everything: lint, tests of helpers and book, every lab run again and compared
+test: lint tests labs filled ## everything: lint, tests of helpers and book, every lab run again and compared
 
 lint: .venv/ready ## ruff: rules and format, notebooks included
 	$(TEST)/ruff check .
 	$(TEST)/ruff format --check .
 
 tests: .venv/ready book ## tests of the helpers, of the labs' form and of the rendered book
-	$(TEST)/pytest --numprocesses 2 --dist loadfile tests
+	$(TEST)/pytest --numprocesses 2 --dist loadfile --ignore tests/filled tests
 
 labs: .venv/ready ## run every lab again; its text outputs must be the stored ones
 	$(TEST)/pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --durations 5 notebooks
+
+filled: .venv/ready ## run every lab with the reader's functions written in, one of them wrongly
+	$(TEST)/pytest --numprocesses 2 --dist load tests/filled
 
 execute: .venv/ready ## run the labs again in place: make execute [LABS="03-backward-pass ..."]
 	$(TEST)/python tools/execute_labs.py $(LABS)

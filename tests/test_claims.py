@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.claims import CLAIM_LINE, ClaimError, claim, report
+from helpers.claims import CLAIM_LINE, ClaimError, claim, kind, report
 
 SANITIZER = Path(__file__).parent / "nbval.cfg"
 
@@ -19,6 +19,13 @@ SANITIZER = Path(__file__).parent / "nbval.cfg"
         ({"at_least": 0.03}, 0.03, 0.0299),
         ({"at_least": 1, "at_most": 2}, 1.5, 2.5),
         ({"at_least": 1, "at_most": 2}, 1, 0.5),
+        ({"at_least": -2, "at_most": -1}, -1.5, 0),
+        ({"margin": 0.01}, -0.01, -0.0101),
+        ({"margin": 0.01}, 0.01, 0.0101),
+        ({"rounding": "float64"}, 1e-12, 1.1e-12),
+        ({"rounding": "float32"}, 1e-5, 1.1e-5),
+        ({"rounding": "central differences"}, 1e-7, 1.1e-7),
+        ({"rounding": "float64"}, 0.0, -1e-13),
         ({"equals": 118}, 118, 119),
         ({"equals": True}, True, False),
     ],
@@ -39,10 +46,54 @@ def test_what_is_no_number_never_holds(value):
         report("a thing", value)
 
 
-@pytest.mark.parametrize("bounds", [{}, {"equals": 1, "at_most": 2}, {"at_least": 2, "at_most": 1}])
-def test_senseless_bounds_are_refused(bounds):
-    with pytest.raises(ValueError, match=r"bound|equals|nothing fits"):
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        ({}, "one kind of bound"),
+        ({"equals": 1, "at_most": 2}, "one kind of bound"),
+        ({"margin": 0.1, "at_most": 2}, "one kind of bound"),
+        ({"at_least": 2, "at_most": 1}, "nothing fits"),
+        ({"at_least": -1, "at_most": 1}, "an effect and its opposite: say with margin="),
+        ({"at_least": 0, "at_most": 1}, "an effect and its opposite"),
+        ({"margin": 0}, "the least difference that would matter"),
+        ({"margin": -1}, "the least difference that would matter"),
+        ({"rounding": "float16"}, "there are 'float64', 'float32', 'central differences'"),
+    ],
+)
+def test_senseless_bounds_are_refused(bounds, message):
+    with pytest.raises(ValueError, match=message):
         claim("a thing", 1, **bounds)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "name"),
+    [
+        ({"at_most": 2}, "effect"),
+        ({"at_least": 1, "at_most": 2}, "effect"),
+        ({"margin": 2}, "equivalence"),
+        ({"equals": 1}, "exact"),
+        ({"rounding": "float32"}, "rounding"),
+    ],
+)
+def test_the_printed_bound_tells_the_kind(bounds, name, capsys):
+    claim("a thing", 0 if "rounding" in bounds else 1, **bounds)
+    assert kind(CLAIM_LINE.match(capsys.readouterr().out)["bound"]) == name
+
+
+def test_the_five_seeds_are_printed_and_read_back(monkeypatch, capsys):
+    stored = {"98-lab": {"a thing": [0.04, 0.061, 0.05, 0.05, 0.05]}}
+    monkeypatch.setattr("helpers.claims.seeds", lambda: stored)
+    claim("a thing", 0.05, at_least=0.03, unit="accuracy")
+    line = capsys.readouterr().out.strip()
+    assert line == ("✓ a thing (at least 0.03; five seeds 0.04 to 0.061; measured 0.05 accuracy)")
+    match = CLAIM_LINE.fullmatch(line)
+    assert (match["bound"], match["least"], match["greatest"]) == ("at least 0.03", "0.04", "0.061")
+
+
+def test_collecting_prints_what_does_not_hold_and_goes_on(monkeypatch, capsys):
+    monkeypatch.setenv("BOOK_CLAIMS", "collect")
+    claim("a thing", 3, at_most=2)
+    assert CLAIM_LINE.fullmatch(capsys.readouterr().out.strip())["mark"] == "✗"
 
 
 @pytest.mark.parametrize("sentence", ["", "two\nlines", "a | b"])

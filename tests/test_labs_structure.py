@@ -83,12 +83,58 @@ def test_sections_open_with_a_question(lab):
     assert [int(t.split(".")[0]) for t in questions] == list(range(1, len(questions) + 1))
 
 
-def test_two_to_four_exercises_with_running_solutions(lab):
+def test_tells_how_long_it_takes_and_what_it_builds_on(lab):
+    line = re.search(r"^Time: .+$", lab.cells[0].source, re.MULTILINE)
+    assert line and re.search(r"\d+ min.*\d+ min.*Builds on: ", line.group()), (
+        f"{lab.path.name}: no line 'Time: read and run N min, do N min. Builds on: ...'"
+    )
+
+
+def test_asks_for_at_least_four_predictions_and_answers_each(lab):
+    asked = [c for c in prose(lab) if "**Predict" in c.source]
+    assert len(asked) >= 4, f"{lab.path.name}: {len(asked)} predictions"
+    for cell in asked:
+        assert re.search(r"<details>\s*<summary>", cell.source), f"{where(lab, cell)}: no answer"
+
+
+def turns(lab):
+    """The names of the functions that the reader writes, each with its cell."""
+    pattern = re.compile(r"^(\w+) = check\.\1\(\1\)$", re.MULTILINE)
+    return [(name, c) for c in code(lab) for name in pattern.findall(c.source)]
+
+
+def test_the_reader_writes_at_least_three_functions(lab):
+    found = turns(lab)
+    assert len(found) >= 3, f"{lab.path.name}: {[name for name, _ in found]}"
+    for name, cell in found:
+        assert "..." in cell.source, f"{where(lab, cell)}: {name} is already written"
+        before = lab.cells[lab.cells.index(cell) - 1]
+        assert "**Your turn" in before.source, f"{where(lab, cell)}: no 'Your turn' before it"
+        printed = "".join(o.get("text", "") for o in cell.outputs)
+        assert f"· {name}: not written yet" in printed, f"{where(lab, cell)}: stored as {printed}"
+
+
+def test_four_to_six_exercises_of_three_levels_with_running_solutions(lab):
+    text = "\n".join(c.source for c in prose(lab)).partition("Exercises\n")[2]
+    levels = re.findall(r"★+", text)
+    assert 4 <= len(levels) <= 6, f"{lab.path.name}: {len(levels)} exercises with stars"
+    assert set(levels) == {"★", "★★", "★★★"}, f"{lab.path.name}: levels {levels}"
     solutions = [c for c in code(lab) if "solution" in tags(c)]
-    assert 2 <= len(solutions) <= 4, f"{lab.path.name}: {len(solutions)} solutions"
+    assert solutions, f"{lab.path.name}: no solution that runs"
     for cell in solutions:
         assert {"hide-input", "hide-cell"} <= set(tags(cell)), f"{where(lab, cell)}: not collapsed"
         assert cell.metadata.get("cellView") == "form", f"{where(lab, cell)}: Colab form view"
+
+
+def test_ends_with_three_questions(lab):
+    text = "\n".join(c.source for c in prose(lab)).partition("What we measured\n")[2]
+    assert text.count("<details>") == 3, f"{lab.path.name}: {text.count('<details>')} questions"
+
+
+def test_is_short_enough_for_one_sitting(lab):
+    lines = sum(len(c.source.splitlines()) for c in code(lab))
+    assert len(lab.cells) <= 70, f"{lab.path.name}: {len(lab.cells)} cells"
+    assert lines <= 400, f"{lab.path.name}: {lines} lines of code"
 
 
 def test_code_cells_are_short(lab):
@@ -169,10 +215,11 @@ def test_no_address_of_a_machine_in_outputs(lab):
     assert not re.search(r"/(root|home|work|tmp)/\w", text), f"{lab.path.name}: a path of a machine"
 
 
-def test_the_helpers_stay_small():
-    """What the labs share; the ImageNet command has a package of its own."""
-    files = (ROOT / "src" / "helpers").glob("*.py")
-    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files) < 2000
+def test_no_module_of_the_helpers_is_crowded():
+    """A topic that needs more becomes a package with a room per thing."""
+    for path in (ROOT / "src" / "helpers").rglob("*.py"):
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        assert lines <= 300, f"{path.relative_to(ROOT)}: {lines} lines"
 
 
 def test_the_benchmark_and_the_bundled_file_follow_lab_11():

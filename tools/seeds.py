@@ -1,4 +1,4 @@
-"""Run labs with seeds 0 to 4 and store what each claim measured: ``python tools/seeds.py [STEM ...]``.
+"""Run labs with seeds 0 to 4, store what each claim measured: ``python tools/seeds.py [STEM ...]``.
 
 Two labs run at a time. A lab's numbers are written when its fifth seed has ended, so an interrupted
 run keeps what was finished. Then the five-seed ranges in the lab's stored outputs are brought up to
@@ -8,6 +8,7 @@ hold with some seed.
 
 import json
 import os
+import subprocess
 import sys
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -37,7 +38,7 @@ def measure(path, seed):
         kernel_name="python3",
         resources={"metadata": {"path": str(NOTEBOOKS)}},
     )
-    client.execute(env=env)
+    client.execute(env=env, stderr=subprocess.DEVNULL)  # Jupyter's own warnings
     found = {}
     for match in claims_in(notebook):
         if claims.kind(match["bound"]) not in ("exact", "report"):

@@ -32,7 +32,15 @@ class ClaimError(AssertionError):
 
 
 def claim(
-    sentence, value, *, at_most=None, at_least=None, margin=None, rounding=None, equals=None, unit=""
+    sentence,
+    value,
+    *,
+    at_most=None,
+    at_least=None,
+    margin=None,
+    rounding=None,
+    equals=None,
+    unit="",
 ):
     """Print ``sentence`` with its bound and the measured ``value``, or raise ``ClaimError``.
 
@@ -130,8 +138,8 @@ def _effect(at_most, at_least):
         raise ValueError(f"at_least={at_least} is above at_most={at_most}: nothing fits")
     if at_least <= 0 <= at_most:
         raise ValueError(
-            f"from {at_least} to {at_most} holds no effect and its opposite: say with margin= what "
-            "difference would matter, or bound one side"
+            f"from {at_least} to {at_most} lets through an effect and its opposite: say with "
+            "margin= what difference would matter, or bound one side"
         )
     return f"from {_text(at_least)} to {_text(at_most)}", lambda v: at_least <= v <= at_most
 

@@ -28,7 +28,8 @@ def paired(differences, level=0.95):
 def share(k, n, level=0.95):
     """Wilson's interval for a share, ``k`` of ``n`` independent cases: ``(low, high)``.
 
-    Wilson, J. Amer. Statist. Assoc. 22 (1927), 209-212. Raises ``ValueError`` unless 0 ≤ k ≤ n, n ≥ 1.
+    Wilson, J. Amer. Statist. Assoc. 22 (1927), 209-212. Raises ``ValueError`` unless
+    0 ≤ k ≤ n and n ≥ 1.
     """
     if not (n >= 1 and 0 <= k <= n):
         raise ValueError(f"a share is k of n with 0 ≤ k ≤ n and n ≥ 1, not {k} of {n}")
@@ -44,8 +45,8 @@ def paired_share(right_a, right_b, level=0.95):
     right_a, right_b   (n,) bool: which of the n ≥ 2 images each network has right
 
     Only images on which the two disagree tell them apart, so the interval is narrower than that of
-    two accuracies taken alone. Returns ``(difference, low, high)``; raises ``ValueError`` for shapes
-    that differ.
+    two accuracies taken alone. Returns ``(difference, low, high)``; raises ``ValueError`` for
+    shapes that differ.
     """
     a, b = np.asarray(right_a, np.float64), np.asarray(right_b, np.float64)
     if a.shape != b.shape:

@@ -1,0 +1,84 @@
+'''Your turn: tell the reader of a lab at once whether the function they wrote is right.
+
+In a lab, a stub and one line::
+
+    def relu(x):
+        """x where it is positive, 0 elsewhere, for an array of any shape."""
+        ...
+
+    relu = check.relu(relu)
+
+``check.NAME(fn)`` runs ``fn`` on random cases and prints ONE line: right; which case fails, at
+which index, what came, what was expected, and where one can tell the usual mistake; or "not written
+yet". It returns ``fn`` if it is right, else the book's function, so the lab always runs on.
+``check.score()`` says what is done in this notebook; ``check.failed()`` hands out the arguments of
+the case that failed last, to look at.
+
+**To add a check** for your lab, put it into your room, ``helpers/check/<room>.py`` (copy the form
+of ``forward.py``); its name must not be taken in another room::
+
+    from helpers.check.engine import Check, case
+
+    def dense(x, w, b):             # the book's function, in the form that the reader is asked for
+        return x @ w + b
+
+    def dense_cases(rng):           # the simplest first, then random sizes, then edges; all fast
+        yield case("x = [[1, 2]], w = 1", np.array([[1.0, 2.0]]), np.ones((2, 1)), np.zeros(1))
+        for n, k, m in rng.integers(1, 6, (5, 3)):
+            arrays = (rng.normal(size=size) for size in ((n, k), (k, m), m))
+            yield case(f"x {n}×{k}, w {k}×{m}", *arrays)
+
+    CHECKS = [Check("dense", dense, dense_cases, {"b is left out": lambda x, w, b: x @ w})]
+
+Arguments go by position. Results are arrays, numbers, texts, or tuples of these (``returns=`` names
+the parts). Importing ``helpers.check`` imports no TensorFlow; a check of a function that needs it
+imports it inside the function.
+
+**To test it**, in ``tests/test_check_<room>.py``::
+
+    from helpers.check.testing import verify
+
+    def test_dense():
+        verify("dense", right=[with_matmul, with_loops], wrong=[...eight or more...])
+
+``verify`` also makes mutants of the first right function, and asks that 95% of them be caught.
+'''
+
+from importlib import import_module
+
+from helpers.check.engine import Check, case, failed, score
+
+__all__ = ["Check", "case", "failed", "names", "score"]
+
+ROOMS = ["pictures", "imagenet", "forward", "backward", "training", "transfer", "compression"]
+
+
+def checks():
+    """All checks of all rooms, ``{name: Check}``."""
+    found = {}
+    for room in ROOMS:
+        for one in import_module(f"helpers.check.{room}").CHECKS:
+            if one.name in found or one.name in globals():
+                raise ValueError(f"two checks are called {one.name!r}; one is in {room}.py")
+            found[one.name] = one
+    return found
+
+
+def names():
+    """The names of all checks, sorted."""
+    return sorted(checks())
+
+
+def __getattr__(name):
+    if name.startswith("__"):
+        raise AttributeError(name)
+    found = checks()
+    if name not in found:
+        raise AttributeError(
+            f"there is no check of {name!r}; there are: {', '.join(sorted(found))}"
+        )
+    return found[name]
+
+
+def __dir__():
+    return [*__all__, *checks()]

@@ -1,0 +1,3 @@
+"""Checks of the functions of labs 11 and 12. Add yours as ``forward.py`` does."""
+
+CHECKS = []
