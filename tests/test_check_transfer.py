@@ -64,15 +64,16 @@ def test_paired_interval():
 def test_learns():
     def by_parts(name, first):
         parts = name.split("_")
-        if parts[0] == "blocks" and not parts[2].startswith("bn"):
+        if parts[0] == "blocks":
             return int(parts[1]) >= first
-        return name == "head"
+        return name in ("conv_head", "bn1", "head")
 
     def by_pattern(name, first):
         import re
 
-        found = re.fullmatch(r"blocks_(\d+)_\w+_conv", name)
-        return name == "head" or bool(found and int(found[1]) >= first)
+        if found := re.match(r"blocks_(\d+)_", name):
+            return int(found[1]) >= first
+        return name != "conv_stem" and name != "bn0"
 
     wrong = [
         lambda name, first: True,
@@ -80,7 +81,7 @@ def test_learns():
         lambda name, first: name == "head",
         lambda name, first: not transfer.learns(name, first),
         transfer._starts,
-        lambda name, first: "conv" in name or name == "head",
+        lambda name, first: name != "bn0" and transfer._stem(name, first),
     ]
     verify("learns", [by_parts, by_pattern], wrong)
 

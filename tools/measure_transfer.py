@@ -1,6 +1,6 @@
 """The long sweeps of lab 7: ``python tools/measure_transfer.py [STAGE ...]``, all of them by default.
 
-Stages, in order: ``features``, ``cut``, ``labels``, ``scratch``, ``rates``, ``draws``. Every run is
+Stages, in order: ``cut``, ``labels``, ``scratch``, ``rates``, ``draws``. Every run is
 added to ``src/helpers/assets/transfer.csv`` as it ends, and a run that is there is not made again,
 so the script may be stopped and started. Frozen features are kept in a cache (``BOOK_DATA``).
 
@@ -29,11 +29,11 @@ KEY = ["what", "size", "layers", "pooling", "labels", "draw", "setting"]
 RESULT = ["steps", "train", "validation", "test", "shifted"]
 VALIDATION, DRAWS, TOP = 100, range(5), 16
 CUT = 11
-PENALTIES = (0.001, 0.01, 0.1)
+PENALTIES = (0.01, 0.1, 1.0)
 RATES = (1e-4, 1e-3, 1e-2, 1e-1)
 EVERY = {5: 10, 25: 20, 100: 50, 500: 100}  # steps between two looks at validation
-MOST = {5: 300, 25: 500, 100: 1000, 500: 2000}  # steps at most
-PATIENCE = 6  # looks without a better one
+MOST = {5: 200, 25: 400, 100: 800, 500: 1200}  # steps at most
+PATIENCE = 5  # looks without a better one
 
 
 # The images
@@ -78,12 +78,10 @@ def dimmed(batch):
 
 @cache
 def network(size):
-    from helpers.efficientnet import efficientnet_lite0
+    from helpers.efficientnet import block_outputs, efficientnet_lite0
 
     net = efficientnet_lite0(include_top=False, input_shape=(size, size, 3))
-    known = {layer.name for layer in net.layers}
-    ends = [f"blocks_{i}_add" if f"blocks_{i}_add" in known else f"blocks_{i}_bn2" for i in range(16)]
-    return net, [net.get_layer(name).output for name in [*ends, "bn1_relu6"]]
+    return net, block_outputs(net)
 
 
 def halves(length):
@@ -214,7 +212,7 @@ def probe(parts, key, penalties=PENALTIES):
 
 def cut():
     """Depth, pooling and resolution apart: ten labels a class at 17 depths and all together."""
-    for size in (64, 224, 128):
+    for size in (64, 224):
         for depth in [*range(17), 17]:
             for pooling in ("average", "quadrants"):
                 if depth == 17 and pooling == "quadrants":
@@ -433,13 +431,17 @@ def tune(first, start, n, draw, rate):
     return [steps, *scores, float(shifted)]
 
 
-ARMS = [(6, "probe first"), (11, "probe first"), (6, "all at once")]
+ARMS = [  # the lowest block that learns, how it begins, and at which label counts
+    (6, "probe first", (500, 100, 25, 5)),
+    (11, "probe first", (500, 100, 25, 5)),
+    (6, "all at once", (25, 100)),
+]
 
 
 def rates():
     """The rate, chosen on the first draw's validation accuracy."""
-    for first, start in ARMS:
-        for n in EVERY:
+    for first, start, counts in ARMS:
+        for n in counts:
             for rate in RATES:
                 key = (start, 64, f"{first}-11", "quadrants", n, 0, rate)
                 run(key, lambda f=first, s=start, n=n, r=rate: tune(f, s, n, 0, r))
@@ -449,10 +451,10 @@ def draws():
     """All draws at the rate chosen, and the probe that they begin with (rate 0)."""
     for n in EVERY:
         for draw in DRAWS:
-            key = ("probe first", 64, "11-11", "quadrants", n, draw, 0.0)
+            key = ("probe kept", 64, "11", "quadrants", n, draw, 0.0)
             run(key, lambda n=n, d=draw: tune(11, "probe first", n, d, 0.0))
-    for first, start in ARMS:
-        for n in EVERY:
+    for first, start, counts in ARMS:
+        for n in counts:
             rate = best(start, 64, f"{first}-11", "quadrants", n, RATES, [0])
             for draw in DRAWS:
                 key = (start, 64, f"{first}-11", "quadrants", n, draw, rate)

@@ -22,12 +22,10 @@ def paired_interval(a, b, t):
 
 
 def learns(name, first):
-    """Whether a layer learns: blocks ``first`` and above and the head, but no batch norm."""
-    if "_bn" in name or name.startswith("bn"):
-        return False
+    """Whether a layer learns: all of block ``first`` and above, up to the head; the stem never."""
     if name.startswith("blocks_"):
         return int(name.split("_")[1]) >= first
-    return name == "head"
+    return name not in ("conv_stem", "bn0")
 
 
 def nearest_prototype(features, labels, queries):
@@ -64,9 +62,8 @@ def paired_cases(rng):
 
 def learns_cases(rng):
     names = ["blocks_11_project_conv", "blocks_10_project_conv", "blocks_11_bn2", "head"]
-    names += ["conv_stem", "bn0", "blocks_9_depthwise_conv", "blocks_2_expand_conv"]
-    names += ["blocks_15_depthwise_conv", "blocks_12_bn0", "blocks_1_expand_conv"]
-    names += ["blocks_3_bn1", "conv_head"]
+    names += ["conv_stem", "bn0", "conv_head", "bn1", "blocks_9_depthwise_conv", "blocks_2_bn0"]
+    names += ["blocks_15_depthwise_conv", "blocks_12_bn0", "blocks_1_expand_conv", "blocks_3_bn1"]
     for name in names:
         yield case(f"{name!r}, from block 11", name, 11)
     parts = ["expand_conv", "depthwise_conv", "project_conv", "bn0", "bn1", "bn2"]
@@ -74,7 +71,7 @@ def learns_cases(rng):
         name = f"blocks_{block}_{rng.choice(parts)}"
         yield case(f"{name!r}, from block {first}", name, int(first))
     for first in (0, 6):
-        for name in ("conv_stem", "bn0", "head", "blocks_0_depthwise_conv"):
+        for name in ("conv_stem", "bn0", "conv_head", "bn1", "head"):
             yield case(f"{name!r}, from block {first}", name, first)
 
 
@@ -147,21 +144,21 @@ def _interval(a, b, *, half):
 
 
 def _text_order(name, first):
-    return not ("_bn" in name or name.startswith("bn")) and (
-        name == "head" or (name.startswith("blocks_") and name >= f"blocks_{first}")
-    )
-
-
-def _starts(name, first):
-    return "_bn" not in name and (name.startswith(f"blocks_{first}") or name == "head")
+    if name.startswith("blocks_"):
+        return name >= f"blocks_{first}"
+    return learns(name, first)
 
 
 def _only(name, first):
-    return learns(name, first) and name.startswith(("head", f"blocks_{first}_"))
+    return learns(name, first) and name.startswith(("head", "conv_head", "bn1", f"blocks_{first}_"))
 
 
-def _with_batch_norm(name, first):
-    return name == "head" or (name.startswith("blocks_") and int(name.split("_")[1]) >= first)
+def _starts(name, first):
+    return name.startswith(f"blocks_{first}") or name in ("head", "conv_head", "bn1")
+
+
+def _without_batch_norm(name, first):
+    return "bn" not in name and learns(name, first)
 
 
 def _above(name, first):
@@ -172,8 +169,12 @@ def _without_head(name, first):
     return name != "head" and learns(name, first)
 
 
-def _other_convolutions(name, first):
-    return learns(name, first) or name.startswith("conv_")
+def _blocks_and_head(name, first):
+    return name == "head" or (name.startswith("blocks_") and learns(name, first))
+
+
+def _stem(name, first):
+    return not name.startswith("blocks_") or learns(name, first)
 
 
 def _nearest_example(features, labels, queries):
@@ -263,10 +264,11 @@ CHECKS = [
         {
             "the numbers of blocks are compared as texts": _text_order,
             "only the block itself learns, none above it": _only,
-            "batch normalization learns, too": _with_batch_norm,
+            "batch normalization is left out": _without_batch_norm,
             "the first block that should learn is left out": _above,
             "the head is frozen": _without_head,
-            "the stem or the last convolution learns": _other_convolutions,
+            "the last convolution, between the blocks and the head, is frozen": _blocks_and_head,
+            "the stem learns": _stem,
         },
     ),
     Check(
