@@ -88,9 +88,7 @@ def test_learns():
 
 def test_nearest_prototype():
     def with_product(features, labels, queries):
-        means = np.stack(
-            [features[labels == k].mean(axis=0) for k in range(int(labels.max()) + 1)]
-        )
+        means = np.stack([features[labels == k].mean(axis=0) for k in range(int(labels.max()) + 1)])
         return (2 * queries @ means.T - (means**2).sum(axis=1)).argmax(axis=1)
 
     def with_loops(features, labels, queries):

@@ -1,6 +1,6 @@
-"""The long sweeps of lab 7: ``python tools/measure_transfer.py [STAGE ...]``, all of them by default.
+"""The long sweeps of lab 7: ``python tools/measure_transfer.py [STAGE ...]``, by default all.
 
-Stages, in order: ``cut``, ``labels``, ``scratch``, ``rates``, ``draws``. Every run is
+Stages, in order: ``cut``, ``labels``, ``scratch``, ``tuning``. Every run is
 added to ``src/helpers/assets/transfer.csv`` as it ends, and a run that is there is not made again,
 so the script may be stopped and started. Frozen features are kept in a cache (``BOOK_DATA``).
 
@@ -66,7 +66,9 @@ def rows(labels, draw):
 
 
 def turned(batch):
-    return np.stack([np.array(Image.fromarray(i).rotate(20, Image.Resampling.BILINEAR)) for i in batch])
+    return np.stack(
+        [np.array(Image.fromarray(i).rotate(20, Image.Resampling.BILINEAR)) for i in batch]
+    )
 
 
 def dimmed(batch):
@@ -182,7 +184,7 @@ def best(what, size, layers, pooling, labels, settings, draws):
 
 
 def scaled(parts):
-    """Each feature to mean 0 and variance 1 over the validation images, whose labels play no part."""
+    """Each feature to mean 0 and variance 1 over the validation images, without their labels."""
     reference = parts["validation"].astype(np.float32)
     mean, spread = reference.mean(axis=0), reference.std(axis=0) + 1e-3
     return {name: (part.astype(np.float32) - mean) / spread for name, part in parts.items()}
@@ -196,7 +198,7 @@ def fit(x, y, penalty):
 
 def probe(parts, key, penalties=PENALTIES):
     (_, y), (_, held), (_, truth) = images()
-    what, size, layers, pooling, labels = key
+    labels = key[-1]
     for draw in DRAWS:
         chosen = rows(labels, draw)
         for penalty in penalties:
@@ -269,7 +271,9 @@ def train(model, batches, look, labels):
 
 
 def accuracy(model, x, y):
-    guesses = [model.predict_on_batch(x[i : i + 1000]).argmax(axis=1) for i in range(0, len(x), 1000)]
+    guesses = [
+        model.predict_on_batch(x[i : i + 1000]).argmax(axis=1) for i in range(0, len(x), 1000)
+    ]
     return float(np.mean(np.concatenate(guesses) == y))
 
 
@@ -315,7 +319,8 @@ def scratch():
     import keras
 
     (pool, y), (held, held_y), (test, truth) = images()
-    pool, held, test = (x[..., None] / np.float32(255) - np.float32(0.5) for x in (pool, held, test))
+    half = np.float32(0.5)
+    pool, held, test = (x[..., None] / np.float32(255) - half for x in (pool, held, test))
     net = small_network()
 
     def measure(n, draw, setting):
@@ -358,7 +363,7 @@ def inference_mode():
 
 @cache
 def stored(first):
-    """What enters block ``first`` at 64 pixels, for pool, validation, test and both shifted sets."""
+    """What enters block ``first`` at 64 pixels: pool, validation, test and both shifted sets."""
     import keras
 
     from helpers.efficientnet import preprocess
@@ -432,36 +437,30 @@ def tune(first, start, n, draw, rate):
 
 
 ARMS = [  # the lowest block that learns, how it begins, and at which label counts
-    (6, "probe first", (500, 100, 25, 5)),
+    (6, "probe first", (500, 5, 100, 25)),
     (11, "probe first", (500, 100, 25, 5)),
     (6, "all at once", (25, 100)),
 ]
 
 
-def rates():
-    """The rate, chosen on the first draw's validation accuracy."""
-    for first, start, counts in ARMS:
-        for n in counts:
-            for rate in RATES:
-                key = (start, 64, f"{first}-11", "quadrants", n, 0, rate)
-                run(key, lambda f=first, s=start, n=n, r=rate: tune(f, s, n, 0, r))
-
-
-def draws():
-    """All draws at the rate chosen, and the probe that they begin with (rate 0)."""
+def tuning():
+    """The rate chosen on the first draw's validation images, all draws with it; the probe kept."""
     for n in EVERY:
         for draw in DRAWS:
-            key = ("probe kept", 64, "11", "quadrants", n, draw, 0.0)
+            key = ("probe kept", 64, CUT, "quadrants", n, draw, 0.0)
             run(key, lambda n=n, d=draw: tune(11, "probe first", n, d, 0.0))
     for first, start, counts in ARMS:
         for n in counts:
-            rate = best(start, 64, f"{first}-11", "quadrants", n, RATES, [0])
+            place = (start, 64, f"{first}-11", "quadrants", n)
+            for rate in RATES:
+                run((*place, 0, rate), lambda f=first, s=start, n=n, r=rate: tune(f, s, n, 0, r))
+            rate = best(*place, RATES, [0])
             for draw in DRAWS:
-                key = (start, 64, f"{first}-11", "quadrants", n, draw, rate)
+                key = (*place, draw, rate)
                 run(key, lambda f=first, s=start, n=n, d=draw, r=rate: tune(f, s, n, d, r))
 
 
-STAGES = {f.__name__: f for f in (cut, labels, scratch, rates, draws)}
+STAGES = {f.__name__: f for f in (cut, labels, scratch, tuning)}
 
 
 def main(stages):

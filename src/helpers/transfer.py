@@ -11,7 +11,7 @@ FILE = "transfer.csv"
 KEY = ["what", "size", "layers", "pooling", "labels"]
 RESULT = ["steps", "train", "validation", "test", "shifted"]
 
-# setting: penalty or learning rate, as text; the others: float arrays, one number a draw; accuracies
+# setting: penalty or learning rate, as text; the others are arrays, one number a draw: accuracies
 # on the labeled, the validation, the test and the shifted test images (nan where not measured).
 Runs = namedtuple("Runs", ["setting", "draws", *RESULT])
 
