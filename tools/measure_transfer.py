@@ -1,6 +1,6 @@
 """The long sweeps of lab 7: ``python tools/measure_transfer.py [STAGE ...]``, by default all.
 
-Stages, in order: ``cut``, ``labels``, ``scratch``, ``tuning``. Every run is
+Stages, in order: ``cut``, ``more``, ``labels``, ``scratch``, ``tuning``. Every run is
 added to ``src/helpers/assets/transfer.csv`` as it ends, and a run that is there is not made again,
 so the script may be stopped and started. Frozen features are kept in a cache (``BOOK_DATA``).
 
@@ -196,10 +196,10 @@ def fit(x, y, penalty):
     return LogisticRegression(C=penalty, tol=1e-3, max_iter=500).fit(x, y)
 
 
-def probe(parts, key, penalties=PENALTIES):
+def probe(parts, key, penalties=PENALTIES, draws=DRAWS):
     (_, y), (_, held), (_, truth) = images()
     labels = key[-1]
-    for draw in DRAWS:
+    for draw in draws:
         chosen = rows(labels, draw)
         for penalty in penalties:
 
@@ -224,13 +224,24 @@ def cut():
                 probe(scaled(parts), ("probe", size, name, pooling, 10))
 
 
+def more():
+    """Fifty draws of ten labels where depth, pooling and resolution are told apart."""
+    for size in (64, 224):
+        for depth in (CUT, TOP):
+            for pooling in ("average", "quadrants"):
+                parts = {n: kinds[pooling][depth] for n, kinds in features_of(size).items()}
+                key = ("probe", size, depth, pooling, 10)
+                chosen = best(*key, PENALTIES, DRAWS)
+                probe(scaled(parts), key, [chosen], range(50))
+
+
 def labels():
     """What labels buy: raw pixels, the middle and the top."""
     (pool, _), (held, _), (test, _) = images()
     sets = {"pool": pool, "validation": held, "test": test}
     parts = {n: x.reshape(len(x), -1) / np.float32(255) for n, x in sets.items()}
     for n in (5, 10, 25, 100, 500):
-        probe(scaled(parts), ("probe", 28, "pixels", "none", n), (0.0001, 0.001, 0.01))
+        probe(scaled(parts), ("probe", 28, "pixels", "none", n), (0.001, *PENALTIES))
     for size, depth, pooling in [
         (64, CUT, "quadrants"),
         (224, CUT, "average"),
@@ -241,7 +252,7 @@ def labels():
         parts = scaled({n: kinds[pooling][depth] for n, kinds in features_of(size).items()})
         for n in (5, 25, 100, 500):
             if n < 500 or size == 64:
-                probe(parts, ("probe", size, depth, pooling, n))
+                probe(parts, ("probe", size, depth, pooling, n), (0.001, *PENALTIES))
 
 
 # Networks that are trained
@@ -460,7 +471,7 @@ def tuning():
                 run(key, lambda f=first, s=start, n=n, d=draw, r=rate: tune(f, s, n, d, r))
 
 
-STAGES = {f.__name__: f for f in (cut, labels, scratch, tuning)}
+STAGES = {f.__name__: f for f in (cut, more, labels, scratch, tuning)}
 
 
 def main(stages):
