@@ -19,7 +19,9 @@ class LocalResponseNormalization(keras.layers.Layer):
     """Brightness normalization across neighbouring channels (section 3.3).
 
     ``b[c] = a[c] / (k + alpha * sum(a[j]**2 for |j - c| <= n // 2)) ** beta``; shape and dtype
-    stay. TensorFlow does not divide ``alpha`` by ``n``, as PyTorch and Caffe do.
+    stay. ``alpha`` stands on the sum, as the paper prints it and TensorFlow has it. PyTorch and
+    Caffe divide it by ``n``, and so did the authors' program (``layer.py``): their 1e-4 is 2e-5
+    here. The default is the printed formula, which is what a reader of the paper would build.
     """
 
     def __init__(self, n=5, k=2.0, alpha=1e-4, beta=0.75, **kwargs):

@@ -25,7 +25,8 @@ class PaperSGD(keras.optimizers.SGD):
     """Section 5: ``v = momentum * v - rate * (decay * w + gradient)``, then ``w = w + v``.
 
     Decay stands inside the velocity (Keras' ``weight_decay`` stands outside) and acts on the
-    kernels; biases do not decay.
+    kernels. Biases do not decay: so it is in the authors' program (``layer.cu``); the paper does
+    not say.
     """
 
     def __init__(self, learning_rate=0.01, momentum=0.9, decay=5e-4, name="paper_sgd", **kwargs):
