@@ -111,7 +111,6 @@ def features(size):
     (pool, _), (held, _), (test, _) = images()
     net, maps = network(size)
     model = keras.Model(net.input, maps)
-    model.jit_compile = False
     sets = {"pool": pool if size == 64 else pool[:5000], "validation": held, "test": test}
     found = {}
     for name, batch in sets.items():
@@ -119,7 +118,7 @@ def features(size):
         if not file.is_file():
             chunks = []
             for i in range(0, len(batch), 50):
-                out = model(preprocess(batch[i : i + 50, ..., None], size), training=False)
+                out = model.predict_on_batch(preprocess(batch[i : i + 50, ..., None], size))
                 averages, quadrants = pooled([np.asarray(m) for m in out])
                 chunks.append([np.concatenate(averages, 1), np.concatenate(quadrants, 1)])
             arrays = [np.concatenate(c).astype(np.float16) for c in zip(*chunks, strict=True)]
@@ -390,7 +389,7 @@ def stored(first):
         file = CACHE / f"{name}-64-into-{first}.npy"
         if not file.is_file():
             chunks = [
-                np.asarray(model(preprocess(batch[i : i + 100, ..., None], 64), training=False))
+                model.predict_on_batch(preprocess(batch[i : i + 100, ..., None], 64))
                 for i in range(0, len(batch), 100)
             ]
             np.save(file, np.concatenate(chunks).astype(np.float16))
