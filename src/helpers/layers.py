@@ -97,8 +97,11 @@ def max_pool_backward(da, cache):
 def lrn(x, depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75):
     """Local response normalization across channels (section 3.3): y = x / (bias + alpha Σ x²)^beta.
 
-    The sum runs over up to 2 depth_radius + 1 neighboring channels. alpha multiplies it as in the
-    paper and TensorFlow; in PyTorch and Caffe it multiplies the mean and would be 5e-4.
+    The sum runs over up to 2 depth_radius + 1 neighboring channels. alpha multiplies the sum, as in
+    the paper's formula and in TensorFlow, and its default is the number printed there. The program
+    that the paper reports divides its 1e-4 by the five channels before it runs, so what it ran is
+    alpha=2e-5 here. PyTorch and Caffe multiply the mean: 5e-4 there for the formula, 1e-4 for the
+    program. The default keeps to the printed page, which readers compare it with.
     """
     _check_array("x", x, "****")
     _check_counts(0, depth_radius=depth_radius)
