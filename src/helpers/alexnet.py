@@ -19,7 +19,9 @@ class LocalResponseNormalization(keras.layers.Layer):
     """Brightness normalization across neighbouring channels (section 3.3).
 
     ``b[c] = a[c] / (k + alpha * sum(a[j]**2 for |j - c| <= n // 2)) ** beta``; shape and dtype
-    stay. TensorFlow does not divide ``alpha`` by ``n``, as PyTorch and Caffe do.
+    stay. ``alpha`` stands on the sum, as the paper prints it and TensorFlow has it. PyTorch and
+    Caffe divide it by ``n``, and so did the authors' program (``layer.py``): their 1e-4 is 2e-5
+    here. The default is the printed formula, which is what a reader of the paper would build.
     """
 
     def __init__(self, n=5, k=2.0, alpha=1e-4, beta=0.75, **kwargs):
@@ -141,7 +143,8 @@ def _network(name, shape, convolutions, units, classes, start, ones, options):
         kind, extra = (GroupedConv2D, {"groups": groups}) if divided else (keras.layers.Conv2D, {})
         x = kind(scaled(channels), size, stride, padding, **extra, **settings(f"conv{i}"))(x)
         if lrn and i in (1, 2):
-            x = LocalResponseNormalization(name=f"lrn{i}")(x)
+            # As the formula is printed; the bundled weights of alexnet28 were trained with it.
+            x = LocalResponseNormalization(n=5, k=2.0, alpha=1e-4, beta=0.75, name=f"lrn{i}")(x)
         if i in (1, 2, 5):
             x = keras.layers.MaxPooling2D(3 if overlap else 2, 2, name=f"pool{i}")(x)
     x = keras.layers.Flatten(name="flatten")(x)
