@@ -144,7 +144,8 @@ def test_the_plan_for_teachers_has_each_lab_with_its_own_times(lab):
     text = (ROOT / "chapters" / "teaching.md").read_text(encoding="utf-8")
     row = re.search(rf"^\| \[[^\]]+\]\(\.\./notebooks/{lab.stem}\.ipynb\) \|(.*)\|$", text, re.M)
     assert row, "no row in the table of times"
-    assert minutes(lab) == [int(number) for number in re.findall(r"(\d+) min", row[1])]
+    planned = [int(number) for number in re.findall(r"(\d+) min", row[1])]
+    assert planned == minutes(lab), f"teaching.md says {planned}, the lab {minutes(lab)}"
 
 
 # --- questions ---------------------------------------------------------------------------------
