@@ -281,3 +281,11 @@ def test_file_with_the_weights_damaged(tmp_path, monkeypatch):
     file.write_bytes(b"0" * efficientnet.CHECKED[0])
     with pytest.raises(DataError, match="is altered"):
         efficientnet.checkpoint_path()
+
+
+def test_block_outputs_are_the_sums_where_there_is_a_shortcut(model):
+    outputs = efficientnet.block_outputs(model)
+    names = [tensor._keras_history.operation.name for tensor in outputs]
+    assert names[:3] == ["blocks_0_bn2", "blocks_1_bn2", "blocks_2_add"]
+    assert names[-1] == "bn1_relu6" and len(names) == 17
+    assert sum(name.endswith("_add") for name in names) == 9

@@ -79,6 +79,17 @@ def _block(x, kernel, stride, expansion, channels, name):
     return layers.Add(name=f"{name}_add")([x, shortcut]) if (stride, channels) == (1, width) else x
 
 
+def block_outputs(model):
+    """What leaves each of the 16 blocks, and the last convolution: 17 symbolic tensors.
+
+    A block ends with its sum with the shortcut, if it has one, else with its last normalization.
+    """
+    known = {layer.name for layer in model.layers}
+    sums = [f"blocks_{i}_add" for i in range(len(BLOCKS))]
+    names = [name if name in known else name.replace("add", "bn2") for name in sums]
+    return [model.get_layer(name).output for name in [*names, "bn1_relu6"]]
+
+
 def preprocess(images, size=224):
     """Images as the network expects them: (n, size, size, 3) float32, from −0.99 to 1.
 

@@ -54,12 +54,12 @@ ROOMS = [
     "pictures",  # lab 00
     "imagenet",  # lab 01
     "forward",  # lab 02
-    "convolution",  # labs 02 and 03
+    "convolution",  # lab 02
     "backward",  # lab 03
-    "learning",  # labs 03 and 04
     "training",  # lab 04
     "transfer",  # lab 07
-    "compression",  # labs 11 and 12
+    "compression",  # lab 11
+    "quantization",  # lab 12
 ]
 
 

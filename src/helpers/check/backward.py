@@ -1,212 +1,167 @@
-"""Checks of the functions that the reader of lab 03 writes: the layers, backward.
+"""Checks of the functions that the reader of lab 03 writes: backward passes, plainly.
 
-Letters are those of ``chapters/notation.md``: ``dz`` is the gradient of the loss with respect to z.
-A backward pass takes the gradient of its layer's output first, then what the layer was given, and
-returns the gradient of each thing that it was given. All float64. Convolution has its own room.
+Every function takes the gradient of its output first; ``helpers.layers`` has them fast.
 """
 
 import numpy as np
 
-from helpers.check import forward
+from helpers.check import backward_plain as plain
+from helpers.check.backward_plain import MISTAKES
 from helpers.check.engine import Check, case
 
 
-def relu_backward(da, x):
-    """dx of a = relu(x): da where x is positive, 0 elsewhere; arrays of any one shape."""
-    return da * (x > 0)
+def _squares(x):
+    return float((x**2).sum())
 
 
-def dense_backward(dz, x, w):
-    """dx (N, C), dw (C, K), db (K,) of z = x w + b, from dz (N, K)."""
-    return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+def _cubes(x):
+    return float((x**3).sum() - 2 * x.sum())
 
 
-def max_pool_backward(da, x, size=3, stride=2):
-    """dx (N, H, W, C): each da goes to the pixel that won its window; a pixel may win several."""
-    dx = np.zeros(x.shape)
-    for n, i, j, c in np.ndindex(da.shape):
-        window = x[n, i * stride : i * stride + size, j * stride : j * stride + size, c]
-        r, t = np.unravel_index(window.argmax(), window.shape)
-        dx[n, i * stride + r, j * stride + t, c] += da[n, i, j, c]
-    return dx
+def numerical_gradient_cases(rng):
+    yield case("the sum of squares at [3]", _squares, np.array([3.0]), 1e-5)
+    yield case("the sum of squares of 4 numbers", _squares, rng.normal(size=4), 1e-5)
+    yield case("a sum of cubes with the large step h = 0.1", _cubes, rng.normal(size=3), 0.1)
+    for shape in ((2, 3), (3, 1, 2)):
+        x, a = rng.normal(size=shape), rng.normal(size=shape)
+        yield case(f"another weight for each entry, x of shape {shape}", _weighted(a), x, 1e-3)
 
 
-def global_average_pool_backward(da, x):
-    """dx (N, H, W, C) of the mean over each map, from da (N, C): all pixels share alike."""
-    height, width = x.shape[1:3]
-    return np.ones(x.shape) * da[:, None, None, :] / (height * width)
+def _weighted(a):
+    return lambda x: float((a * x**3).sum() + x.prod())
 
 
-def lrn_backward(da, x, depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75):
-    """dx of ``forward.lrn``: an activation changes its own output and its neighbors' divisors."""
-    channel = np.arange(x.shape[-1])
-    near = (abs(channel[:, None] - channel) <= depth_radius).astype(float)
-    scale = bias + alpha * (x**2 @ near)
-    others = (da * x * scale ** (-beta - 1)) @ near
-    return da * scale**-beta - 2 * alpha * beta * x * others
+def softmax_cross_entropy_cases(rng):
+    yield case("logits [[2, 1, 0]], label 1", np.array([[2.0, 1.0, 0.0]]), np.array([1]))
+    for n, k in [(4, 3), (2, 5), *rng.integers(2, 7, (3, 2))]:
+        labels = rng.integers(k, size=n)
+        yield case(f"{n} rows of {k} logits", rng.normal(size=(n, k)), labels)
+    yield case("logits around 1,000", 1000 + rng.normal(size=(3, 4)), rng.integers(4, size=3))
+    yield case("a label that gets the probability 0", np.array([[0.0, 2000.0]]), np.array([0]))
 
 
 def relu_backward_cases(rng):
-    yield case("da = [1, 2, 3], x = [-1, 0, 2]", np.array([1.0, 2, 3]), np.array([-1.0, 0, 2]))
-    yield case("x all negative", rng.normal(size=(2, 3)), -rng.uniform(1, 2, (2, 3)))
-    for shape in ((3, 4), (2, 5, 4, 3)):
-        yield case(f"shape {shape}", rng.normal(size=shape), rng.normal(size=shape))
+    yield case(
+        "z = [-1, 0, 2], da = [5, 6, 7]", np.array([5.0, 6.0, 7.0]), np.array([-1.0, 0.0, 2.0])
+    )
+    for shape in ((4, 5), (2, 3, 4, 2), (1, 2, 3)):
+        z = rng.normal(size=shape)
+        z.flat[0] = 0
+        yield case(f"arrays of shape {shape}", rng.normal(size=shape), z)
 
 
 def dense_backward_cases(rng):
-    yield case("dz = [[1]], x = [[2, 3]]", np.ones((1, 1)), np.array([[2.0, 3]]), np.ones((2, 1)))
-    for n, c, k in [(4, 3, 3), (1, 2, 3), (3, 3, 3), *rng.integers(2, 7, (3, 3))]:
-        arrays = (rng.normal(size=size) for size in ((n, k), (n, c), (c, k)))
-        yield case(f"x {n}×{c}, w {c}×{k}", *arrays)
+    one = np.array([[1.0, 2.0]])
+    yield case(
+        "one image, x = [[1, 2]], dz = [[3]]", np.array([[3.0]]), one, np.array([[4.0], [5.0]])
+    )
+    for n, c, k in [(3, 3, 3), (1, 4, 2), (5, 2, 3), *rng.integers(1, 6, (3, 3))]:
+        sizes = (n, k), (n, c), (c, k)
+        yield case(f"x {n}×{c}, w {c}×{k}", *(rng.normal(size=size) for size in sizes))
+
+
+def conv2d_backward_cases(rng):
+    def draw(n, h, w, c, k, size, stride):
+        outputs = [(side - size) // stride + 1 for side in (h, w)]
+        x, kernels = rng.normal(size=(n, h, w, c)), rng.normal(size=(size, size, c, k))
+        return rng.normal(size=(n, *outputs, k)), x, kernels, stride
+
+    yield case("one output: an image and a kernel of 2×2", *draw(1, 2, 2, 1, 1, 2, 1))
+    yield case("one image of 4×4, one kernel of 3×3", *draw(1, 4, 4, 1, 1, 3, 1))
+    yield case("two images, three filters", *draw(2, 4, 4, 1, 3, 3, 1))
+    yield case("three channels, two filters", *draw(1, 4, 4, 3, 2, 2, 1))
+    yield case("an image higher than wide", *draw(1, 6, 4, 2, 2, 3, 1))
+    yield case("stride 2", *draw(2, 7, 5, 2, 3, 3, 2))
+    yield case("stride 2, and a last row that no window sees", *draw(1, 6, 7, 1, 2, 3, 2))
+    h, w, size, stride = (int(a) for a in rng.integers((5, 5, 1, 1), (8, 8, 5, 4)))
+    label = f"images of {h}×{w}, kernels of {size}×{size}, stride {stride}"
+    yield case(label, *draw(2, h, w, 2, 2, size, stride))
 
 
 def max_pool_backward_cases(rng):
-    def draw(h, w, size, stride, n=2, c=2):
-        x = rng.permutation(n * h * w * c).reshape(n, h, w, c) - 20.0  # no two pixels are equal
-        return rng.normal(size=forward.max_pool(x, size, stride).shape), x, size, stride
+    def draw(n, h, w, c, size, stride):
+        outputs = [(side - size) // stride + 1 for side in (h, w)]
+        return rng.normal(size=(n, *outputs, c)), rng.normal(size=(n, h, w, c)), size, stride
 
-    x = np.arange(16.0).reshape(1, 4, 4, 1)
-    yield case("4×4, size 2, stride 2", np.arange(1.0, 5).reshape(1, 2, 2, 1), x, 2, 2)
-    yield case("windows that overlap: size 3, stride 2", *draw(7, 7, 3, 2))
-    yield case("windows that overlap: size 3, stride 1", *draw(5, 5, 3, 1))
-    yield case("an image higher than wide", *draw(9, 5, 3, 2))
-    yield case("an image wider than high", *draw(4, 7, 2, 2))
-    yield case("a last row and column that no window reaches", *draw(8, 5, 3, 3, 1))
-    yield case("stride larger than the window", *draw(8, 9, 2, 3, 1, 3))
-
-
-def global_average_pool_backward_cases(rng):
-    yield case("one image of 2×2", np.ones((1, 1)), np.arange(4.0).reshape(1, 2, 2, 1))
-    for n, h, w, c in [(2, 3, 5, 4), *rng.integers(2, 6, (4, 4))]:
-        arrays = rng.normal(size=(n, c)), rng.normal(size=(n, h, w, c))
-        yield case(f"{n} images of {h}×{w}, {c} channels", *arrays)
-
-
-def lrn_backward_cases(rng):
-    def draw(c):
-        return rng.normal(size=(2, 2, 3, c)), rng.normal(size=(2, 2, 3, c))
-
-    yield case("one channel", np.ones((1, 1, 1, 1)), np.full((1, 1, 1, 1), 3.0), 2, 2.0, 0.5, 0.75)
-    yield case("radius 0", *draw(4), 0, 1.0, 0.5, 0.75)
-    yield case("fewer channels than the window", *draw(3), 2, 2.0, 0.3, 0.5)
-    for radius in (1, 2, 3):
-        bias, alpha, beta = rng.uniform((1, 0.2, 0.4), (3, 1, 1))
-        yield case(f"8 channels, radius {radius}", *draw(8), radius, bias, alpha, beta)
+    yield case("one window of 2×2", *draw(1, 2, 2, 1, 2, 2))
+    yield case("windows side by side: size 2, stride 2", *draw(1, 6, 6, 1, 2, 2))
+    x = np.ones((1, 5, 5, 1))
+    x[0, 2, 2, 0] = 7.0
+    da = np.array([[1.0, 2.0], [-1.0, 3.0]])[None, :, :, None]
+    yield case("one pixel wins four windows that overlap", da, x, 3, 2)
+    yield case("several images and channels", *draw(2, 7, 7, 3, 3, 2))
+    yield case(
+        "negative values only", draw(1, 5, 5, 2, 3, 2)[0], -1 - rng.random((1, 5, 5, 2)), 3, 2
+    )
+    yield case("an image higher than wide", *draw(1, 9, 5, 2, 3, 2))
+    yield case("a last row and column that no window sees", *draw(1, 6, 8, 2, 3, 2))
+    yield case(
+        "equal values: the first wins", draw(1, 5, 5, 1, 3, 2)[0], np.zeros((1, 5, 5, 1)), 3, 2
+    )
+    h, w, size, stride = (int(a) for a in rng.integers((5, 5, 2, 1), (9, 9, 5, 4)))
+    yield case(f"images of {h}×{w}, size {size}, stride {stride}", *draw(2, h, w, 2, size, stride))
 
 
-def _assigned(da, x, size, stride):
-    """Max pooling's gradient with = where += belongs."""
-    dx = np.zeros(x.shape)
-    for n, i, j, c in np.ndindex(da.shape):
-        window = x[n, i * stride : i * stride + size, j * stride : j * stride + size, c]
-        r, t = np.unravel_index(window.argmax(), window.shape)
-        dx[n, i * stride + r, j * stride + t, c] = da[n, i, j, c]
-    return dx
-
-
-def _everywhere(da, x, size, stride):
-    """Each da to all the pixels of its window."""
-    dx = np.zeros(x.shape)
-    for i, j in np.ndindex(da.shape[1:3]):
-        window = np.s_[:, i * stride : i * stride + size, j * stride : j * stride + size]
-        dx[window] += da[:, i, j][:, None, None]
-    return dx
-
-
-def _own_divisor_only(da, x, radius, bias, alpha, beta):
-    channel = np.arange(x.shape[-1])
-    near = (abs(channel[:, None] - channel) <= radius).astype(float)
-    scale = bias + alpha * (x**2 @ near)
-    return da * scale**-beta - 2 * alpha * beta * x * da * x * scale ** (-beta - 1)
-
-
-def _divisor_constant(da, x, radius, bias, alpha, beta):
-    channel = np.arange(x.shape[-1])
-    near = (abs(channel[:, None] - channel) <= radius).astype(float)
-    return da * (bias + alpha * (x**2 @ near)) ** -beta
+def momentum_step_cases(rng):
+    one = np.ones(1)
+    yield case("w = v = dw = 1, rate 0.1, no decay", one, one, one, 0.1, 0.9, 0.0)
+    yield case("no momentum, no decay", *rng.normal(size=(3, 4)), 0.1, 0.0, 0.0)
+    yield case("momentum 0.9, no decay", *rng.normal(size=(3, 4)), 0.1, 0.9, 0.0)
+    yield case("decay only", rng.normal(size=4), np.zeros(4), np.zeros(4), 0.1, 0.9, 0.5)
+    for shape in ((2, 3), (2, 2, 1, 3)):
+        rate, momentum, decay = rng.uniform(0.1, 0.9, 3)
+        label = f"arrays of shape {shape}, all three at work"
+        yield case(label, *rng.normal(size=(3, *shape)), rate, momentum, decay)
 
 
 CHECKS = [
     Check(
+        "numerical_gradient",
+        plain.numerical_gradient,
+        numerical_gradient_cases,
+        MISTAKES["numerical_gradient"],
+        tolerance=1e-6,
+    ),
+    Check(
+        "softmax_cross_entropy",
+        plain.softmax_cross_entropy,
+        softmax_cross_entropy_cases,
+        MISTAKES["softmax_cross_entropy"],
+        returns=("loss", "dlogits"),
+    ),
+    Check(
         "relu_backward",
-        relu_backward,
+        plain.relu_backward,
         relu_backward_cases,
-        {
-            "the gradient passes everywhere": lambda da, x: da,
-            "it is the slope, 0 or 1, not times the gradient": lambda da, x: (x > 0) * 1.0,
-            "it goes by the sign of the gradient, not of x": lambda da, x: np.maximum(da, 0),
-            "the gradient passes at 0, too": lambda da, x: da * (x >= 0),
-            "it is relu(x) again, times the gradient": lambda da, x: da * np.maximum(x, 0),
-        },
+        MISTAKES["relu_backward"],
+        fresh=True,
     ),
     Check(
         "dense_backward",
-        dense_backward,
+        plain.dense_backward,
         dense_backward_cases,
-        {
-            "db is the mean over the images, not the sum": lambda dz, x, w: (
-                dz @ w.T,
-                x.T @ dz,
-                dz.mean(axis=0),
-            ),
-            "db is not summed over the images": lambda dz, x, w: (dz @ w.T, x.T @ dz, dz),
-            "db keeps an axis of length 1": lambda dz, x, w: (
-                dz @ w.T,
-                x.T @ dz,
-                dz.sum(axis=0, keepdims=True),
-            ),
-            "w is not transposed": lambda dz, x, w: (dz @ w, x.T @ dz, dz.sum(axis=0)),
-            "dw is transposed": lambda dz, x, w: (dz @ w.T, dz.T @ x, dz.sum(axis=0)),
-            "dw is the mean over the images, not the sum": lambda dz, x, w: (
-                dz @ w.T,
-                x.T @ dz / len(x),
-                dz.sum(axis=0),
-            ),
-        },
+        MISTAKES["dense_backward"],
         returns=("dx", "dw", "db"),
     ),
     Check(
+        "conv2d_backward",
+        plain.conv2d_backward,
+        conv2d_backward_cases,
+        MISTAKES["conv2d_backward"],
+        returns=("dx", "dw"),
+    ),
+    Check(
         "max_pool_backward",
-        max_pool_backward,
+        plain.max_pool_backward,
         max_pool_backward_cases,
-        {
-            "windows that overlap overwrite each other: += instead of =": _assigned,
-            "all the pixels of a window get its gradient, not the winner alone": _everywhere,
-            "the gradient is shared out as an average's": lambda da, x, size, stride: (
-                _everywhere(da, x, size, stride) / size**2
-            ),
-            "the stride is taken for the window's size": lambda da, x, size, stride: (
-                max_pool_backward(da, x, stride, stride)
-            ),
-            "the smallest pixel gets it": lambda da, x, size, stride: max_pool_backward(
-                da, -x, size, stride
-            ),
-        },
+        MISTAKES["max_pool_backward"],
     ),
     Check(
-        "global_average_pool_backward",
-        global_average_pool_backward,
-        global_average_pool_backward_cases,
-        {
-            "the gradient is not divided by the number of pixels": lambda da, x: (
-                np.ones(x.shape) * da[:, None, None, :]
-            ),
-            "it is multiplied by x": lambda da, x: global_average_pool_backward(da, x) * x,
-            "it is divided by the height only": lambda da, x: (
-                np.ones(x.shape) * da[:, None, None, :] / x.shape[1]
-            ),
-        },
-    ),
-    Check(
-        "lrn_backward",
-        lrn_backward,
-        lrn_backward_cases,
-        {
-            "the divisor is taken for a constant": _divisor_constant,
-            "only its own divisor changes, not its neighbors'": _own_divisor_only,
-            "the 2 of the derivative of x² is missing": lambda da, x, r, k, a, b: (
-                (lrn_backward(da, x, r, k, a, b) + _divisor_constant(da, x, r, k, a, b)) / 2
-            ),
-        },
+        "momentum_step",
+        plain.momentum_step,
+        momentum_step_cases,
+        MISTAKES["momentum_step"],
+        returns=("w", "v"),
+        fresh=True,
     ),
 ]

@@ -1,7 +1,7 @@
-"""Checks of what the readers of labs 02 and 03 write about convolution, forward and backward.
+"""Checks of what the reader of lab 02 writes about convolution.
 
-Letters are those of ``chapters/notation.md``: ``dz`` is the gradient of the loss with respect to z.
-Images are (N, H, W, C), float64. ``helpers.layers`` has them fast, with groups and dilation.
+Letters are those of ``chapters/notation.md``. Images are (N, H, W, C), float64. ``helpers.layers``
+has it fast, with groups and dilation.
 """
 
 import numpy as np
@@ -33,19 +33,6 @@ def conv2d(x, w, b, stride=1, pad=0):
         window = x[:, i * stride : i * stride + rows, j * stride : j * stride + columns]
         z[:, i, j] = np.tensordot(window, w, 3) + b
     return z
-
-
-def conv2d_backward(dz, x, w, stride=1, pad=0):
-    """dx, dw, db of ``conv2d``: each dz visits the window that it was made from."""
-    padded = pad_images(x, pad)
-    dpadded, dw = np.zeros(padded.shape), np.zeros(w.shape)
-    rows, columns = w.shape[:2]
-    for n, i, j, k in np.ndindex(dz.shape):
-        window = np.s_[n, i * stride : i * stride + rows, j * stride : j * stride + columns]
-        dpadded[window] += dz[n, i, j, k] * w[..., k]
-        dw[..., k] += dz[n, i, j, k] * padded[window]
-    inner = dpadded[:, pad : pad + x.shape[1], pad : pad + x.shape[2]]
-    return inner, dw, dz.sum(axis=(0, 1, 2))
 
 
 def _images(rng, h, w, n=2, c=3):
@@ -90,45 +77,8 @@ def conv2d_cases(rng):
     yield case(label, *draw(h, w, kh, kw), stride, padding)
 
 
-def conv2d_backward_cases(rng):
-    def draw(h, w, kh, kw, stride, pad, c=2, k=3, n=2):
-        shape = n, *(output_size(*a, stride, pad) for a in ((h, kh), (w, kw))), k
-        sizes = shape, (n, h, w, c), (kh, kw, c, k)
-        return *(rng.normal(size=size) for size in sizes), stride, pad
-
-    x = np.arange(9.0).reshape(1, 3, 3, 1)
-    dz = np.array([[1.0, -1], [0, 2]]).reshape(1, 2, 2, 1)
-    yield case("image 3×3, kernel 2×2", dz, x, np.arange(1.0, 5).reshape(2, 2, 1, 1), 1, 0)
-    yield case("two images, stride 1", *draw(5, 5, 3, 3, 1, 0))
-    yield case("stride 2", *draw(7, 7, 3, 3, 2, 0))
-    yield case("padding 1", *draw(4, 4, 3, 3, 1, 1))
-    yield case("an image higher than wide, stride 2, padding 1", *draw(7, 5, 3, 3, 2, 1))
-    yield case("a kernel wider than high", *draw(5, 6, 2, 3, 1, 0, 3, 2))
-    yield case("pixels that no window reaches", *draw(6, 6, 3, 3, 2, 0, 1, 2))
-    h, w, kh, kw = (int(a) for a in (*rng.integers(5, 8, 2), *rng.integers(1, 4, 2)))
-    stride, pad = int(rng.integers(1, 4)), int(rng.integers(0, 3))
-    label = f"images of {h}×{w}, kernels of {kh}×{kw}, stride {stride}, padding {pad}"
-    yield case(label, *draw(h, w, kh, kw, stride, pad))
-
-
 def _turned(x, w, b, stride, padding):
     return conv2d(x, w[::-1, ::-1], b, stride, padding)
-
-
-def _conv(change):
-    """conv2d_backward with its (dx, dw, db) changed, or with other arguments."""
-    return lambda dz, x, w, s, p: change(*conv2d_backward(dz, x, w, s, p), dz, p)
-
-
-def _turned_conv(dz, x, w, stride, pad):
-    return conv2d_backward(dz, x, w[::-1, ::-1], stride, pad)[0], *conv2d_backward(
-        dz, x, w, stride, pad
-    )[1:]
-
-
-def _padded_dx(dz, x, w, stride, pad):
-    _, dw, db = conv2d_backward(dz, x, w, stride, pad)
-    return conv2d_backward(dz, pad_images(x, pad), w, stride, 0)[0], dw, db
 
 
 CHECKS = [
@@ -165,26 +115,5 @@ CHECKS = [
                 x.swapaxes(1, 2), w, b, s, p
             ).swapaxes(1, 2),
         },
-    ),
-    Check(
-        "conv2d_backward",
-        conv2d_backward,
-        conv2d_backward_cases,
-        {
-            "the stride is ignored": lambda dz, x, w, s, p: conv2d_backward(dz, x, w, 1, p),
-            "the padding is ignored": lambda dz, x, w, s, p: conv2d_backward(dz, x, w, s, 0),
-            "the kernel is turned by half a turn once too often": _turned_conv,
-            "dx still has its padding": _padded_dx,
-            "db is the mean, not the sum": _conv(
-                lambda dx, dw, db, dz, p: (dx, dw, dz.mean((0, 1, 2)))
-            ),
-            "db is not summed over the images": _conv(
-                lambda dx, dw, db, dz, p: (dx, dw, dz.sum((1, 2)))
-            ),
-            "dw is the mean over the images, not the sum": _conv(
-                lambda dx, dw, db, dz, p: (dx, dw / len(dz), db)
-            ),
-        },
-        returns=("dx", "dw", "db"),
     ),
 ]
