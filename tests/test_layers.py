@@ -12,7 +12,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import layers
+from helpers import layers, tensorflow_layers
 
 SETTINGS = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -235,6 +235,50 @@ def test_dropout_does_nothing_when_not_training():
     assert np.array_equal(layers.dropout_backward(x, cache), x)
 
 
+def test_flatten_and_back():
+    x = np.arange(24.0).reshape(2, 3, 2, 2)
+    rows, cache = layers.flatten(x)
+    assert rows.tolist() == [list(range(12)), list(range(12, 24))]
+    assert np.array_equal(layers.flatten_backward(rows, cache), x)
+
+
+def test_a_network_of_these_layers_is_tensorflows():
+    """The list of lab 3, smaller: loss and all gradients, the image's included."""
+    rng = np.random.default_rng(5)
+    network = [
+        ("conv", layers.conv2d, layers.conv2d_backward, {"padding": "same", "groups": 2}),
+        ("", layers.relu, layers.relu_backward, {}),
+        ("", layers.lrn, layers.lrn_backward, {"alpha": 0.1}),
+        ("", layers.max_pool, layers.max_pool_backward, {"padding": "same"}),
+        ("", layers.flatten, layers.flatten_backward, {}),
+        ("dense", layers.dense, layers.dense_backward, {}),
+    ]
+    weights = {
+        "conv": [rng.standard_normal((3, 3, 2, 6)), rng.standard_normal(6)],
+        "dense": [rng.standard_normal((54, 5)), rng.standard_normal(5)],
+    }
+    x, labels = rng.standard_normal((4, 6, 5, 4)), np.array([0, 4, 2, 2])
+    y, caches = x, []
+    for name, run, _, options in network:
+        y, cache = run(y, *weights.get(name, ()), **options)
+        caches.append(cache)
+    loss, d = layers.softmax_cross_entropy(y, labels)
+    ours = []
+    for (name, _, run_back, _), cache in zip(network[::-1], caches[::-1], strict=True):
+        d = run_back(d, cache)
+        if name:
+            d, *gradients = d
+            ours = [*gradients, *ours]
+    tensors = [tf.constant(a) for a in (x, *weights["conv"], *weights["dense"])]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        twin = {"conv": tensors[1:3], "dense": tensors[3:]}
+        expected = tensorflow_layers.loss(network, tensors[0], labels, twin)
+    theirs = tape.gradient(expected, tensors)
+    assert loss == pytest.approx(float(expected), rel=1e-12)
+    assert max(relative_error(a, b) for a, b in zip([d, *ours], theirs, strict=True)) <= 1e-12
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtypes_are_kept(dtype):
     rng = np.random.default_rng(0)
@@ -312,18 +356,18 @@ LOGITS, LABELS = np.zeros((2, 3)), np.array([0, 2])
         (lambda: layers.conv2d(X, W, B, dilation=3), "x: got 5 pixels padded to 5, expected at"),
         (
             lambda: layers.conv2d_backward(X, CACHE),
-            "dy: got float64 of shape (1, 5, 5, 4), expected",
+            "dz: got float64 of shape (1, 5, 5, 4), expected",
         ),
         (
             lambda: layers.conv2d_backward(DY.astype("f"), CACHE),
-            "dy: got float32 of shape (1, 3, 3,",
+            "dz: got float32 of shape (1, 3, 3,",
         ),
         (lambda: layers.max_pool(X, size=6), "x: got 5 pixels padded to 5, expected at least 6"),
         (lambda: layers.max_pool(X, size=2, padding=2), "padding: got 2, expected less than"),
         (lambda: layers.max_pool(X, size=0), "size: got 0, expected a whole number"),
         (
             lambda: layers.max_pool_backward(X, layers.max_pool(X)[1]),
-            "dy: got float64 of shape (1,",
+            "da: got float64 of shape (1,",
         ),
         (
             lambda: layers.lrn(X, depth_radius=-1),
@@ -339,12 +383,12 @@ LOGITS, LABELS = np.zeros((2, 3)), np.array([0, 2])
         (lambda: layers.dense(LOGITS.T, LOGITS, B), "b: got float64 of shape (6,), expected"),
         (
             lambda: layers.relu_backward(B[:1], layers.relu(B)[1]),
-            "dy: got float64 of shape (1,), expected float32 or float64 of shape (6)",
+            "da: got float64 of shape (1,), expected float32 or float64 of shape (6)",
         ),
-        (lambda: layers.lrn_backward(X[..., :1], layers.lrn(X)[1]), "dy: got float64 of shape"),
+        (lambda: layers.lrn_backward(X[..., :1], layers.lrn(X)[1]), "da: got float64 of shape"),
         (
             lambda: layers.dense_backward(LOGITS[:1], layers.dense(X[0, 0], X[0, 0].T, B[:5])[1]),
-            "dy: got float64",
+            "dz: got float64",
         ),
         (lambda: layers.dropout(X, 1.0, None, True), "rate: got 1.0, expected from 0 up to"),
         (lambda: layers.softmax_cross_entropy(LOGITS, LABELS + 1), "labels: got 1 to 3, expected"),

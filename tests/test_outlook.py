@@ -314,6 +314,16 @@ def test_the_code_of_the_questions_prints_what_the_page_shows():
         assert_same_output(output, shown)
 
 
+def test_the_outlook_quotes_question_three_as_it_prints():
+    shown = next(
+        shown for _, shown in blocks(FAQ.read_text(encoding="utf-8")) if "flower:" in shown
+    )
+    printed = NUMBER.findall(shown.split("cat:")[0])
+    trends = (CHAPTERS / "trends-and-challenges.md").read_text(encoding="utf-8")
+    quoted = NUMBER.findall(trends.split("In [Question 3](#faq-3)")[1].split("\n")[0])
+    assert len(quoted) == 5 and set(quoted) <= set(printed)
+
+
 def test_a_different_output_is_found():
     assert_same_output("clean 91%\n", "clean  92%\n")
     for other in ("clean 93%\n", "noise 91%\n", "clean 91%\nmore\n"):

@@ -65,9 +65,23 @@ def test_conversion_writes_nothing_to_the_terminal(model, images, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_benchmark_orders_its_quartiles(images, files):
-    timing = quantization.benchmark(files["float32"], images[0], repeats=10)
-    assert 0 < timing.lower <= timing.median <= timing.upper
+def test_race_times_every_file_in_every_round(images, files):
+    times = quantization.race({"a": files["float32"], "b": files["int8"]}, images[0], 4, calls=2)
+    assert list(times) == ["a", "b"]
+    assert all(t.shape == (4,) and (t > 0).all() for t in times.values())
+
+
+def test_race_takes_turns_and_drops_the_first_round(images, monkeypatch):
+    calls, clock = [], iter(range(1, 100))
+
+    def lane(data, image, threads):
+        return lambda: calls.append(data) or next(clock)
+
+    monkeypatch.setattr(quantization, "_lane", lane)
+    times = quantization.race({"a": "A", "b": "B"}, images[0], rounds=2, calls=3)
+    assert "".join(calls) == "AAABBB" + "BBBAAA" + "AAABBB"
+    assert times["a"].tolist() == [11e3, 14e3]  # the median second of three calls, in ms
+    assert times["b"].tolist() == [8e3, 17e3]
 
 
 def test_wrong_settings_are_refused(model, images):
@@ -92,7 +106,7 @@ def test_wrong_images_are_refused(images, files):
     with pytest.raises(ValueError, match=r"n > 0"):
         quantization.run(data, images[:0])
     with pytest.raises(ValueError, match=r"image has shape \(1, 28, 28\)"):
-        quantization.benchmark(data, images[0, ..., 0])
+        quantization.race({"a": data}, images[0, ..., 0])
 
 
 def test_a_model_with_two_inputs_is_refused():

@@ -143,7 +143,8 @@ def _network(name, shape, convolutions, units, classes, start, ones, options):
         kind, extra = (GroupedConv2D, {"groups": groups}) if divided else (keras.layers.Conv2D, {})
         x = kind(scaled(channels), size, stride, padding, **extra, **settings(f"conv{i}"))(x)
         if lrn and i in (1, 2):
-            x = LocalResponseNormalization(name=f"lrn{i}")(x)
+            # As the formula is printed; the bundled weights of alexnet28 were trained with it.
+            x = LocalResponseNormalization(n=5, k=2.0, alpha=1e-4, beta=0.75, name=f"lrn{i}")(x)
         if i in (1, 2, 5):
             x = keras.layers.MaxPooling2D(3 if overlap else 2, 2, name=f"pool{i}")(x)
     x = keras.layers.Flatten(name="flatten")(x)

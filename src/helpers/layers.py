@@ -1,8 +1,9 @@
 """AlexNet's layers in NumPy, forward and backward (Krizhevsky, Sutskever and Hinton, 2012).
 
-Images are ``(n, h, w, c)``, float32 or float64, which is kept. A forward pass returns (y, cache);
-its backward pass takes (dy, cache) and returns the gradient with respect to the input, then to the
-parameters. ``ValueError`` says which argument makes no sense, what came and what was expected.
+Images are ``(n, h, w, c)``, float32 or float64, which is kept. A forward pass returns its output
+and a cache; its backward pass takes the gradient with respect to that output, called ``dz`` or
+``da`` as in chapter 3, and the cache, and returns the gradient with respect to the input, then to
+the parameters. ``ValueError`` says which argument makes no sense, what came and what was expected.
 """
 
 import numbers
@@ -41,26 +42,26 @@ def conv2d(x, w, b, stride=1, padding="valid", groups=1, dilation=1):
     return y, (padded, w, stride, dilation, inner, y.shape)
 
 
-def conv2d_backward(dy, cache):
-    """Return (dx, dw, db). Chapter 3 derives them."""
+def conv2d_backward(dz, cache):
+    """Return (dx, dw, db), the gradients with respect to x, w and b. Chapter 3 derives them."""
     if isinstance(cache[0], tuple):
-        parts = zip(np.array_split(dy, len(cache), axis=-1), cache, strict=True)
+        parts = zip(np.array_split(dz, len(cache), axis=-1), cache, strict=True)
         gradients = zip(*(conv2d_backward(*p) for p in parts), strict=True)
         return tuple(np.concatenate(g, axis=-1) for g in gradients)
     padded, w, stride, dilation, inner, shape = cache
-    _check_array("dy", dy, shape, w.dtype)
+    _check_array("dz", dz, shape, w.dtype)
     size, kernels = w.shape[:2], w.reshape(-1, w.shape[3])
     dpadded, dkernels = np.zeros_like(padded), np.zeros_like(kernels)
     windows, dwindows = (_windows(a, size, stride, dilation) for a in (padded, dpadded))
     # Windows this far apart share no pixel, so that one += can add to all of them.
     down, right = (-(-(dilation * (k - 1) + 1) // stride) for k in size)
     for images, columns in _chunks(windows, w):
-        rows = dy[images].reshape(-1, w.shape[3])
+        rows = dz[images].reshape(-1, w.shape[3])
         dkernels += columns.T @ rows
         dcolumns = np.matmul(rows, kernels.T, out=columns).reshape(windows[images].shape)
         for i, j in np.ndindex(down, right):
             dwindows[images, i::down, j::right] += dcolumns[:, i::down, j::right]
-    return dpadded[inner], dkernels.reshape(w.shape), dy.sum((0, 1, 2))
+    return dpadded[inner], dkernels.reshape(w.shape), dz.sum((0, 1, 2))
 
 
 def max_pool(x, size=3, stride=2, padding="valid"):
@@ -82,22 +83,25 @@ def max_pool(x, size=3, stride=2, padding="valid"):
     return y, (winner, size, stride, inner, padded.shape)
 
 
-def max_pool_backward(dy, cache):
-    """Give each dy to the input that won its window; an input may win several, so add them up."""
+def max_pool_backward(da, cache):
+    """Give each da to the input that won its window; an input may win several, so add them up."""
     winner, size, stride, inner, shape = cache
-    _check_array("dy", dy, winner.shape)
-    dpadded = np.zeros(shape, dy.dtype)
+    _check_array("da", da, winner.shape)
+    dpadded = np.zeros(shape, da.dtype)
     dwindows = _windows(dpadded, (size, size), stride)
     for k, (r, t) in enumerate(np.ndindex(size, size)):
-        dwindows[..., r, t, :] += dy * (winner == k)
+        dwindows[..., r, t, :] += da * (winner == k)
     return dpadded[inner]
 
 
 def lrn(x, depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75):
     """Local response normalization across channels (section 3.3): y = x / (bias + alpha Σ x²)^beta.
 
-    The sum runs over up to 2 depth_radius + 1 neighboring channels. alpha multiplies it as in the
-    paper and TensorFlow; in PyTorch and Caffe it multiplies the mean and would be 5e-4.
+    The sum runs over up to 2 depth_radius + 1 neighboring channels. alpha multiplies the sum, as in
+    the paper's formula and in TensorFlow, and its default is the number printed there. The program
+    that the paper reports divides its 1e-4 by the five channels before it runs, so what it ran is
+    alpha=2e-5 here. PyTorch and Caffe multiply the mean: 5e-4 there for the formula, 1e-4 for the
+    program. The default keeps to the printed page, which readers compare it with.
     """
     _check_array("x", x, "****")
     _check_counts(0, depth_radius=depth_radius)
@@ -107,11 +111,11 @@ def lrn(x, depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75):
     return x * power, (x, scale, power, depth_radius, 2 * alpha * beta)
 
 
-def lrn_backward(dy, cache):
-    """dx_m = dy_m s_m^−β − 2αβ x_m Σ_i dy_i x_i s_i^(−β−1), over the i whose window holds m."""
+def lrn_backward(da, cache):
+    """dx_c = da_c s_c^−β − 2αβ x_c Σ_e da_e x_e s_e^(−β−1), over the e whose window holds c."""
     x, scale, power, depth_radius, factor = cache
-    _check_array("dy", dy, x.shape, x.dtype)
-    return dy * power - factor * x * _sum_neighbors(dy * x * power / scale, depth_radius)
+    _check_array("da", da, x.shape, x.dtype)
+    return da * power - factor * x * _sum_neighbors(da * x * power / scale, depth_radius)
 
 
 def relu(x):
@@ -119,10 +123,10 @@ def relu(x):
     return np.maximum(x, 0), x > 0
 
 
-def relu_backward(dy, cache):
-    """dy where x was positive, 0 elsewhere (and at 0, by convention)."""
-    _check_array("dy", dy, cache.shape)
-    return dy * cache
+def relu_backward(da, cache):
+    """da where x was positive, 0 elsewhere (and at 0, by convention)."""
+    _check_array("da", da, cache.shape)
+    return da * cache
 
 
 def dense(x, w, b):
@@ -133,11 +137,21 @@ def dense(x, w, b):
     return x @ w + b, (x, w)
 
 
-def dense_backward(dy, cache):
-    """Return (dx, dw, db)."""
+def dense_backward(dz, cache):
+    """Return (dx, dw, db), the gradients with respect to x, w and b."""
     x, w = cache
-    _check_array("dy", dy, (len(x), w.shape[1]), x.dtype)
-    return dy @ w.T, x.T @ dy, dy.sum(0)
+    _check_array("dz", dz, (len(x), w.shape[1]), x.dtype)
+    return dz @ w.T, x.T @ dz, dz.sum(0)
+
+
+def flatten(x):
+    """One row for each image: (n, h, w, c) -> (n, h w c)."""
+    return x.reshape(len(x), -1), x.shape
+
+
+def flatten_backward(da, cache):
+    """da in the images' shape again."""
+    return da.reshape(cache)
 
 
 def dropout(x, rate, rng, training):
@@ -152,9 +166,9 @@ def dropout(x, rate, rng, training):
     return x * mask, mask
 
 
-def dropout_backward(dy, cache):
-    """dy with the same mask and scale as in the forward pass."""
-    return dy * cache
+def dropout_backward(da, cache):
+    """da with the same mask and scale as in the forward pass."""
+    return da * cache
 
 
 def softmax_cross_entropy(logits, labels):

@@ -8,7 +8,6 @@ import contextlib
 import os
 import time
 import warnings
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,14 +18,6 @@ RECIPES = {  # LiteRT Quantizer's name for each mode
     "int8": "static_wi8_ai8",  # int8 weights and activations; needs calibration images
     "int4": "weight_only_wi4_afp32",  # int4 weights, widened to float32 to compute
 }
-
-
-class Timing(NamedTuple):
-    """Milliseconds for one call: median and quartiles."""
-
-    median: float
-    lower: float
-    upper: float
 
 
 def convert(source, mode="float32", calibration=None):
@@ -87,7 +78,7 @@ def _quantized(data, recipe_name, calibration):
 def run(data, images, threads=1, batch=100):
     """Outputs (n, ...) float32 of the LiteRT file ``data`` for float32 ``images`` (n, ...).
 
-    Integer inputs and outputs are converted with their scale and zero point: r = S (q − Z).
+    Integer inputs and outputs are converted with their scale and zero point: x = Δ (q − q₀).
     Raises ``ValueError`` for images of another shape or type, or bytes that are no LiteRT file.
     """
     interpreter = _interpreter(data, threads)
@@ -104,19 +95,40 @@ def run(data, images, threads=1, batch=100):
     return np.concatenate(outputs)
 
 
-def benchmark(data, image, repeats=100, threads=1):
-    """Time one call on one float32 ``image``: a ``Timing`` in milliseconds, after ten warm-ups."""
+def race(files, image, rounds=30, calls=10, threads=1):
+    """Time one call on one float32 ``image`` for each of ``files`` (name -> bytes), in turn.
+
+    In every round each file is called ``calls`` times in a row, and the next round begins with
+    another file: so all of them share the machine's good and bad moments, and the ratio of two
+    times of one round is a fair one. The first round warms up and does not count.
+
+    Returns ``{name: (rounds,) milliseconds}``, of each round the median call. Raises ``ValueError``
+    as ``run`` does.
+    """
+    lanes = {name: _lane(data, image, threads) for name, data in files.items()}
+    times, order = {name: [] for name in files}, list(files)
+    for _ in range(rounds + 1):
+        for name in order:
+            times[name].append(1e3 * np.median([lanes[name]() for _ in range(calls)]))
+        order = order[1:] + order[:1]
+    return {name: np.array(measured[1:]) for name, measured in times.items()}
+
+
+def _lane(data, image, threads):
+    """A function that calls the file once and says how many seconds that took."""
     interpreter = _interpreter(data, threads)
     source = interpreter.get_input_details()[0]
     image = _checked(image[None], tuple(source["shape"][1:]), "image")
     interpreter.allocate_tensors()
-    image, times = _to_integers(image, source), []
-    for _ in range(repeats + 10):
+    image = _to_integers(image, source)
+
+    def call():
         start = time.perf_counter()
         interpreter.set_tensor(source["index"], image)
         interpreter.invoke()
-        times.append(1e3 * (time.perf_counter() - start))
-    return Timing(*(float(t) for t in np.percentile(times[10:], [50, 25, 75])))
+        return time.perf_counter() - start
+
+    return call
 
 
 def _interpreter(data, threads):

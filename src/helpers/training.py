@@ -5,7 +5,6 @@ follows from (seed, epoch, step) alone, so a run that was killed goes on as if n
 """
 
 import json
-import os
 import sys
 import zlib
 from pathlib import Path
@@ -14,6 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
+
+from helpers.files import replace
 
 
 class TrainingError(RuntimeError):
@@ -141,9 +142,10 @@ class Run:
         old, new = state["settings"], self.settings
         changed = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
         if changed:
+            differ = ", ".join(_change(name, old.get(name), new.get(name)) for name in changed)
             raise TrainingError(
-                f"{path} is from a run with other settings: {', '.join(changed)}; choose another "
-                "directory, or remove this one to start anew"
+                f"{path} is from a run with other settings: {differ}. To go on with it, use its "
+                "settings again; to begin another run, choose another directory and keep this one"
             )
         self.step, self.history = state["step"], state["history"]
         for variable, array in zip(self.variables, arrays, strict=True):
@@ -199,13 +201,11 @@ class Run:
         return len(accuracies) - 1 - int(np.argmax(accuracies)) if accuracies else 0
 
 
-def replace(path, write):
-    """Let ``write`` make the file ``path`` elsewhere, then put it there whole."""
-    partial = path.with_name("partial-" + path.name)
-    write(partial)
-    with open(partial, "rb+") as file:  # Windows syncs no file that is open for reading only
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+def _change(name, old, new):
+    """How a setting differs, where its values are short enough to be read."""
+    if max(len(str(old)), len(str(new))) > 30:
+        return name
+    return f"{name} ({old} then, {new} now)"
 
 
 def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=0, flip=False,
@@ -236,7 +236,8 @@ def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=
     arrays = [images, labels, *map(np.asarray, validation)]
     run = Run(model, optimizer, directory, {
         "data": [zlib.crc32(np.ascontiguousarray(array)) for array in arrays],
-        "optimizer": keras.saving.serialize_keras_object(optimizer),
+        "optimizer": {"class": type(optimizer).__name__, **_plain(optimizer.get_config())},
+        "layers": [[type(one).__name__, _plain(one.get_config())] for one in model.layers],
         "batch": batch, "seed": seed, "crop": crop, "flip": flip,
         "shapes": [list(variable.shape) for variable in model.variables],
     })  # fmt: skip
@@ -257,6 +258,13 @@ def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=
                 run.save()
     run.restore_best()
     return run.history
+
+
+def _plain(config):
+    """Of a Keras configuration, what decides the result: no names, which Keras numbers as it goes,
+    and no nested objects."""
+    kept = {name: value for name, value in config.items() if name != "name"}
+    return {k: v for k, v in kept.items() if isinstance(v, int | float | str | list | tuple)}
 
 
 def evaluate(model, images, labels):

@@ -50,7 +50,17 @@ from helpers.check.engine import Check, case, failed, score
 
 __all__ = ["Check", "case", "failed", "names", "score"]
 
-ROOMS = ["pictures", "imagenet", "forward", "backward", "training", "transfer", "compression"]
+ROOMS = [
+    "pictures",  # lab 00
+    "imagenet",  # lab 01
+    "forward",  # lab 02
+    "convolution",  # lab 02
+    "backward",  # lab 03
+    "training",  # lab 04
+    "transfer",  # lab 07
+    "compression",  # lab 11
+    "quantization",  # lab 12
+]
 
 
 def checks():

@@ -15,7 +15,7 @@ import numpy as np
 
 from helpers import session
 from helpers.check import compare, hints
-from helpers.check.run import SECONDS, run
+from helpers.check.run import SECONDS, fresh, run
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,12 @@ class Check:
     accept: object = None
 
     def __call__(self, fn):
+        if fn is self.reference:  # the line was run again after it had handed out the book's
+            print(f"· {self.name}: this is the book's; to check yours, run its cell again first")
+            return fn
         verdict = self.verdict(fn)
-        mark = {"right": "✓", "wrong": "✗", "unwritten": "·"}[verdict.status]
-        print(f"{mark} {self.name}: {verdict.sentence}")
-        if verdict.printed and verdict.status != "right":
+        print(f"{MARKS[verdict.status]} {self.name}: {verdict.sentence}")
+        if verdict.printed:
             print(textwrap.indent(f"In this case it printed:\n{verdict.printed}", "  "))
         STATE[self.name] = verdict
         return fn if verdict.status == "right" else self.reference
@@ -150,14 +152,14 @@ class Check:
         return found
 
 
+MARKS = {"right": "✓", "wrong": "✗", "unwritten": "·"}
 STATE = {}  # what this notebook's functions got, by name, in the order of the checks
 
 
-def score(prefix=None):
+def score():
     """Print one line: how many of the functions checked in this notebook are right, and which."""
     done = [name for name, verdict in STATE.items() if verdict.status == "right"]
-    words = {"right": "✓", "wrong": "✗", "unwritten": "·"}
-    each = "  ".join(f"{words[verdict.status]} {name}" for name, verdict in STATE.items())
+    each = "  ".join(f"{MARKS[verdict.status]} {name}" for name, verdict in STATE.items())
     print(f"{len(done)} of {len(STATE)} functions are right" + (f":  {each}" if each else ""))
 
 
@@ -168,7 +170,7 @@ def failed(name=None):
     if not cases:
         print("No case has failed.")
         return None
-    return tuple(value for value in (*cases[-1].args, *cases[-1].kwargs.values()))
+    return (*map(fresh, cases[-1].args), *map(fresh, cases[-1].kwargs.values()))
 
 
 def placeholder(fn):

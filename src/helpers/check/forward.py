@@ -1,6 +1,8 @@
 """Checks of the functions that the reader of lab 02 writes: the layers, forward, in plain NumPy.
 
-Images are (n, h, w, c), float64. Every function returns y only; ``helpers.layers`` has them fast.
+Letters are those of ``chapters/notation.md``. Images are (N, H, W, C), float64. Every function
+returns its output only; ``helpers.layers`` has them fast, and with what the way back needs.
+Convolution has a room of its own.
 """
 
 import numpy as np
@@ -14,64 +16,39 @@ def relu(x):
 
 
 def dense(x, w, b):
-    """x w + b, for x (n, inputs), w (inputs, outputs), b (outputs,)."""
+    """x w + b, for x (N, C), w (C, K), b (K,)."""
     return x @ w + b
 
 
-def softmax(scores):
-    """Probabilities (n, classes), in each row e^score over the row's sum, safe for large scores."""
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+def softmax(z):
+    """Probabilities (N, K): in each row e^z over the row's sum, safe for large logits z."""
+    powers = np.exp(z - z.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
 
 def max_pool(x, size=3, stride=2):
     """Largest value of each size×size window, a window every ``stride`` pixels, no padding."""
     n, h, w, c = x.shape
-    y = np.empty((n, (h - size) // stride + 1, (w - size) // stride + 1, c))
-    for i, j in np.ndindex(y.shape[1:3]):
+    a = np.empty((n, (h - size) // stride + 1, (w - size) // stride + 1, c))
+    for i, j in np.ndindex(a.shape[1:3]):
         rows = slice(i * stride, i * stride + size)
         columns = slice(j * stride, j * stride + size)
-        y[:, i, j] = x[:, rows, columns].max(axis=(1, 2))
-    return y
+        a[:, i, j] = x[:, rows, columns].max(axis=(1, 2))
+    return a
 
 
 def global_average_pool(x):
-    """The mean of each channel's map: (n, h, w, c) -> (n, c)."""
+    """The mean of each channel's map: (N, H, W, C) -> (N, C)."""
     return x.mean(axis=(1, 2))
 
 
 def lrn(x, depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75):
     """x / (bias + alpha Σ x²)^beta, the sum over up to 2 depth_radius + 1 channels around."""
-    y = np.empty(x.shape)
-    for k in range(x.shape[-1]):
-        near = x[..., max(0, k - depth_radius) : k + depth_radius + 1]
-        y[..., k] = x[..., k] / (bias + alpha * (near**2).sum(axis=-1)) ** beta
-    return y
-
-
-def pad(x, padding):
-    """``padding`` zeros around each image: (n, h, w, c) -> (n, h + 2 padding, w + 2 padding, c)."""
-    return np.pad(x, [(0, 0), (padding, padding), (padding, padding), (0, 0)])
-
-
-def output_size(size, kernel, stride=1, padding=0):
-    """How many windows fit: ⌊(size + 2 padding − kernel) / stride⌋ + 1."""
-    return (size + 2 * padding - kernel) // stride + 1
-
-
-def conv2d(x, w, b, stride=1, padding=0):
-    """y[n,p,q,k] = b[k] + Σ x[n, ps + r, qs + t, c] w[r,t,c,k]; x is padded with zeros before.
-
-    x (n, h, w, c);  w (kh, kw, c, k);  b (k,)
-    """
-    x = pad(x, padding)
-    kh, kw, _, k = w.shape
-    height, width = output_size(x.shape[1], kh, stride), output_size(x.shape[2], kw, stride)
-    y = np.empty((len(x), height, width, k))
-    for p, q in np.ndindex(height, width):
-        window = x[:, p * stride : p * stride + kh, q * stride : q * stride + kw]
-        y[:, p, q] = np.tensordot(window, w, 3) + b
-    return y
+    a = np.empty(x.shape)
+    for c in range(x.shape[-1]):
+        near = x[..., max(0, c - depth_radius) : c + depth_radius + 1]
+        a[..., c] = x[..., c] / (bias + alpha * (near**2).sum(axis=-1)) ** beta
+    return a
 
 
 def relu_cases(rng):
@@ -139,69 +116,27 @@ def lrn_cases(rng):
         yield case(label, _images(rng, 3, 2, c=8), radius, bias, alpha, beta)
 
 
-def pad_cases(rng):
-    yield case("one image of 1×1, padding 1", np.ones((1, 1, 1, 1)), 1)
-    yield case("padding 0", _images(rng, 3, 2), 0)
-    for padding in (1, 2, 3):
-        h, w, n, c = rng.integers(1, 6, 4)
-        yield case(f"{n} images of {h}×{w}, padding {padding}", _images(rng, h, w, n, c), padding)
-
-
-def output_size_cases(rng):
-    yield case("AlexNet's first layer: size 227, kernel 11, stride 4", 227, 11, 4, 0)
-    yield case("as large as the kernel", 5, 5, 1, 0)
-    for kernel, stride, padding in rng.integers((1, 1, 0), (6, 5, 4), (12, 3)):
-        size = int(kernel + rng.integers(0, 12))
-        label = f"size {size}, kernel {kernel}, stride {stride}, padding {padding}"
-        yield case(label, size, int(kernel), int(stride), int(padding))
-
-
-def conv2d_cases(rng):
-    def draw(h, w, kh, kw, c=3, k=4, n=2):
-        return _images(rng, h, w, n, c), rng.normal(size=(kh, kw, c, k)), rng.normal(size=k)
-
-    x = np.arange(9.0).reshape(1, 3, 3, 1)
-    yield case(
-        "one image of 3×3, one kernel 2×2 of ones", x, np.ones((2, 2, 1, 1)), np.zeros(1), 1, 0
-    )
-    yield case("a bias, stride 1", *draw(5, 5, 3, 3), 1, 0)
-    yield case("stride 2", *draw(7, 7, 3, 3), 2, 0)
-    yield case("padding 1", *draw(5, 5, 3, 3), 1, 1)
-    yield case("an image higher than wide, stride 2", *draw(9, 6, 3, 3, 2, 3), 2, 0)
-    yield case("a kernel wider than high", *draw(6, 6, 2, 3), 1, 0)
-    yield case("a kernel of 1×1", *draw(4, 4, 1, 1), 1, 0)
-    yield case("a kernel as large as the image, padding 2", *draw(4, 5, 4, 5, 1, 2), 3, 2)
-    h, w, kh, kw = (int(a) for a in (*rng.integers(6, 9, 2), *rng.integers(1, 5, 2)))
-    stride, padding = int(rng.integers(1, 4)), int(rng.integers(0, 3))
-    label = f"images of {h}×{w}, kernels of {kh}×{kw}, stride {stride}, padding {padding}"
-    yield case(label, *draw(h, w, kh, kw), stride, padding)
-
-
 def _stride_one(x, size, stride):
     return max_pool(x, size, 1)
 
 
 def _over_channels(x, size, stride):
-    y = max_pool(x, size, stride)
-    return np.repeat(y.max(axis=-1, keepdims=True), y.shape[-1], axis=-1)
+    a = max_pool(x, size, stride)
+    return np.repeat(a.max(axis=-1, keepdims=True), a.shape[-1], axis=-1)
 
 
 def _average_pool(x, size, stride):
-    h, w = (output_size(n, size, stride) for n in x.shape[1:3])
+    h, w = ((n - size) // stride + 1 for n in x.shape[1:3])
     windows = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(1, 2))
     return windows[:, ::stride, ::stride][:, :h, :w].mean(axis=(-1, -2))
 
 
-def _turned(x, w, b, stride, padding):
-    return conv2d(x, w[::-1, ::-1], b, stride, padding)
-
-
 def _one_sided(x, depth_radius, bias, alpha, beta):
-    y = np.empty(x.shape)
-    for k in range(x.shape[-1]):
-        near = x[..., max(0, k - depth_radius) : k + 1]
-        y[..., k] = x[..., k] / (bias + alpha * (near**2).sum(axis=-1)) ** beta
-    return y
+    a = np.empty(x.shape)
+    for c in range(x.shape[-1]):
+        near = x[..., max(0, c - depth_radius) : c + 1]
+        a[..., c] = x[..., c] / (bias + alpha * (near**2).sum(axis=-1)) ** beta
+    return a
 
 
 def _mean(x, depth_radius, bias, alpha, beta):
@@ -286,40 +221,6 @@ CHECKS = [
             "values are not squared": lambda x, r, k, a, b: (
                 x * (lrn(abs(x) ** 0.5, r, k, a, b) / abs(x) ** 0.5)
             ),
-        },
-    ),
-    Check(
-        "pad",
-        pad,
-        pad_cases,
-        {
-            "the images and channels are padded, too": lambda x, p: np.pad(x, p),
-            "only the end is padded": lambda x, p: np.pad(x, [(0, 0), (0, p), (0, p), (0, 0)]),
-        },
-    ),
-    Check(
-        "output_size",
-        output_size,
-        output_size_cases,
-        {
-            "the 1 is left out": lambda n, k, s, p: output_size(n, k, s, p) - 1,
-            "padding is counted on one side only": lambda n, k, s, p: (n + p - k) // s + 1,
-            "it is rounded up": lambda n, k, s, p: -(-(n + 2 * p - k) // s) + 1,
-            "it is no whole number: use //": lambda n, k, s, p: (n + 2 * p - k) / s + 1,
-        },
-    ),
-    Check(
-        "conv2d",
-        conv2d,
-        conv2d_cases,
-        {
-            "the stride is ignored": lambda x, w, b, s, p: conv2d(x, w, b, 1, p),
-            "the padding is ignored": lambda x, w, b, s, p: conv2d(x, w, b, s, 0),
-            "the bias is left out": lambda x, w, b, s, p: conv2d(x, w, 0 * b, s, p),
-            "the kernel is turned by half a turn": _turned,
-            "height and width are exchanged": lambda x, w, b, s, p: conv2d(
-                x.swapaxes(1, 2), w, b, s, p
-            ).swapaxes(1, 2),
         },
     ),
 ]

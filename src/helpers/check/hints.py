@@ -8,7 +8,8 @@ from helpers.check.run import run
 
 def mistake(check, cases, outcomes, wanted):
     """The sentence of the wrong function that gave just these outcomes, or a common slip, or ""."""
-    kept = outcomes[: len(cases)]
+    if not (kept := outcomes[: len(cases)]):
+        return ""
     for sentence, wrong in check.mistakes.items():
         theirs = run(wrong, cases[: len(kept)])
         if len(theirs) == len(kept) and all(
@@ -29,6 +30,8 @@ def _slip(came, expected):
             if not same(one, other):
                 return _slip(one, other)
     if not all(isinstance(v, np.ndarray | float | np.floating) for v in (came, expected)):
+        return ""
+    if np.iscomplexobj(came):
         return ""
     a, b = np.asarray(came, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     if a.ndim == 2 and a.shape == b.T.shape and same(a, b.T):

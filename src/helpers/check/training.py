@@ -54,7 +54,7 @@ def rate_cases(rng):
     yield case("half-way up", 5, 100, 0.5, 10)
     yield case("at the peak", 10, 100, 0.5, 10)
     yield case("half-way down", 55, 100, 0.5, 10)
-    yield case("at the end", 100, 100, 0.5, 10)
+    yield case("one step before the end", 99, 100, 0.5, 10)
     yield case("no warm-up, first step", 0, 60, 0.002, 0)
     yield case("no warm-up, a third of the way", 20, 60, 0.002, 0)
     for _ in range(6):
@@ -140,8 +140,23 @@ def _not_halved(step, steps, peak, warmup):
     return down if step < warmup else 2 * down
 
 
+def _quarter(step, steps, peak, warmup):
+    if step < warmup:
+        return peak * step / warmup
+    return peak * math.cos(math.pi / 2 * (step - warmup) / (steps - warmup))
+
+
 def _constant(step, steps, peak, warmup):
     return peak * step / warmup if step < warmup else peak
+
+
+def _first_pass_waits(losses, patience):
+    best, waited = 0, 0
+    for last in range(len(losses)):
+        best, waited = (last, 0) if losses[last] < losses[best] else (best, waited + 1)
+        if waited == patience:
+            break
+    return last + 1, best + 1
 
 
 def _from_zero(losses, patience):
@@ -218,6 +233,7 @@ CHECKS = [
             "the cosine begins at step 0, not after the warm-up": _late_start,
             "it falls along a straight line, not a cosine": _line_down,
             "1 + cos runs from 2 to 0, and is not halved": _not_halved,
+            "it is a quarter of a cosine, which still falls steeply at the end": _quarter,
             "it stays at the peak": _constant,
         },
     ),
@@ -225,6 +241,7 @@ CHECKS = [
         "early_stop", early_stop, stop_cases, returns=("last", "best"),
         mistakes={
             "passes are counted from 0, not from 1": _from_zero,
+            "the first pass counts as one without progress": _first_pass_waits,
             "it stops at the first rise, whatever the patience": _first_rise,
             "it never stops": _never_stops,
             "it looks for the highest loss": _highest,

@@ -3,10 +3,12 @@
 import os
 import sys
 
-from helpers.imagenet.train import READY, main
+from helpers.imagenet.cluster import READY
+from helpers.imagenet.train import main
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(line_buffering=True)  # so that a log file shows what happens
+    # A log file shows what happens at once, and names that its encoding lacks appear as escapes.
+    sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
