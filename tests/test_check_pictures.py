@@ -149,8 +149,8 @@ def test_nearest():
             lambda x, pictures: ((x[:, None] - pictures) ** 2).sum(axis=1).argmin(axis=1),
             lambda x, pictures: np.arange(len(x)) % len(pictures),
         ],
-        # Where the search begins does not matter, since any distance is less than infinity; the mean
-        # is least where the sum is; and no two of the pictures here are equally near.
+        # Where the search begins does not matter, since any distance is less than infinity; the
+        # mean is least where the sum is; and no two of the pictures here are equally near.
         equivalent=[
             "line 4: one more than 0",
             "line 4: one less than 0",
