@@ -4,6 +4,21 @@ BOOK := .venv-book/bin
 TEST := .venv/bin
 PIP := pip install --quiet --disable-pip-version-check --constraint constraints.txt
 export PYTHONWARNINGS ?= ignore::DeprecationWarning
+# What a user's environment may hold must not change what is installed or imported here.
+unexport PYTHONPATH PYTHONHOME
+export PIP_USER := 0
+export PYTHONNOUSERSITE := 1
+export KERAS_BACKEND := tensorflow
+OFFLINE := { echo "The packages could not be installed (see above). With a network, the same command goes on."; exit 1; }
+# Asked for another Python than an environment was made with: make it anew.
+ifeq ($(origin PYTHON),command line)
+$(foreach e,.venv .venv-book,$(if $(filter-out $(shell command -v $(PYTHON)),$(shell cat $(e)/ready 2>/dev/null)),$(shell rm -f $(e)/ready)))
+endif
+ifneq ($(filter publish,$(MAKECMDGOALS)),)
+ifneq ($(words $(MAKECMDGOALS)),1)
+$(error nothing was changed: make publish takes one address without spaces, REPO=owner/name)
+endif
+endif
 
 .PHONY: help book serve test lint tests labs filled execute seeds bench publish clean
 .DEFAULT_GOAL := help
@@ -19,8 +34,8 @@ book: .venv-book/ready ## render the stored outputs (no TensorFlow) and say whic
 	@touch _build/done
 	@echo "Open $(CURDIR)/_build/html/index.html"
 
-serve: book ## show the book at http://localhost:8000
-	$(BOOK)/python -m http.server --directory _build/html 8000
+serve: book ## show the book in a browser, at http://localhost:8000
+	$(BOOK)/python tools/serve.py
 
 test: lint tests labs filled ## everything: lint, tests of helpers and book, every lab run again and compared
 
@@ -56,11 +71,11 @@ clean: ## remove what was built, keep the environments
 .venv-book/ready: constraints.txt
 	$(PYTHON) tools/check_python.py
 	$(PYTHON) -m venv --clear .venv-book
-	$(BOOK)/$(PIP) jupyter-book sphinx-mathjax-offline
-	@touch $@
+	$(BOOK)/$(PIP) jupyter-book sphinx-mathjax-offline || $(OFFLINE)
+	@command -v $(PYTHON) > $@
 
 .venv/ready: constraints.txt pyproject.toml
 	$(PYTHON) tools/check_python.py
 	$(PYTHON) -m venv --clear .venv
-	$(TEST)/$(PIP) --editable ".[test]"
-	@touch $@
+	$(TEST)/$(PIP) --editable ".[test]" || $(OFFLINE)
+	@command -v $(PYTHON) > $@

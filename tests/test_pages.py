@@ -144,7 +144,8 @@ def test_the_plan_for_teachers_has_each_lab_with_its_own_times(lab):
     text = (ROOT / "chapters" / "teaching.md").read_text(encoding="utf-8")
     row = re.search(rf"^\| \[[^\]]+\]\(\.\./notebooks/{lab.stem}\.ipynb\) \|(.*)\|$", text, re.M)
     assert row, "no row in the table of times"
-    assert minutes(lab) == [int(number) for number in re.findall(r"(\d+) min", row[1])]
+    planned = [int(number) for number in re.findall(r"(\d+) min", row[1])]
+    assert planned == minutes(lab), f"teaching.md says {planned}, the lab {minutes(lab)}"
 
 
 # --- questions ---------------------------------------------------------------------------------
@@ -154,10 +155,12 @@ DROPDOWN = re.compile(r"^:::\{dropdown\} ([^\n]+)\n(.*?)^:::$", re.M | re.S)
 
 def missing_questions(text):
     """What is wrong with the questions at the end of a page, or ``None``."""
-    last = re.split(r"^## ", text, flags=re.M)[-1]
-    if not last.startswith("Questions\n"):
-        return "the last section is not 'Questions'"
-    found = DROPDOWN.findall(last)
+    sections = re.split(r"^## ", text, flags=re.M)
+    if sections[-1].startswith("Going further\n"):
+        sections.pop()
+    if not sections[-1].startswith("Questions\n"):
+        return "the last section, but for 'Going further', is not 'Questions'"
+    found = DROPDOWN.findall(sections[-1])
     if not 3 <= len(found) <= 6:
         return f"{len(found)} questions, not three to six"
     for question, answer in found:
@@ -177,9 +180,10 @@ def test_a_page_without_questions_is_found():
     one = ":::{dropdown} Why?\nBecause it is so, as the lab measures.\n:::\n\n"
     good = "# T\n\n## S\n\ntext\n\n## Questions\n\n" + 3 * one
     assert missing_questions(good) is None
+    assert missing_questions(good + "## Going further\n\ntext\n") is None
     for bad in (
         good.replace("## Questions", "## Going further"),
-        good + "## Going further\n\ntext\n",
+        good + "## More\n\ntext\n",
         good.replace(3 * one, 2 * one),
         good.replace("Why?", "Why, after [Lab 2](x.ipynb)?"),
         good.replace("Because it is so, as the lab measures.", "So."),

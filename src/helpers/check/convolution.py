@@ -1,6 +1,7 @@
 """Checks of what the reader of lab 02 writes about convolution.
 
-Letters are those of ``chapters/notation.md``. Images are (N, H, W, C), float64. ``helpers.layers`` has them fast, with groups and dilation.
+Letters are those of ``chapters/notation.md``. Images are (N, H, W, C), float64. ``helpers.layers``
+has it fast, with groups and dilation.
 """
 
 import numpy as np
