@@ -33,7 +33,7 @@ def test_a_setting_is_chosen_on_validation_not_on_the_test_set():
         for other in tried.values():
             also = np.isin(other.draws, list(shared))
             assert chosen.validation[keep].mean() >= other.validation[also].mean()
-        assert list(chosen.draws) == list(range(5)), (place, chosen.draws)
+        assert list(chosen.draws[:5]) == list(range(5)), (place, chosen.draws)
 
 
 def test_a_place_that_was_not_measured_is_named():
