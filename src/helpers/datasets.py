@@ -16,7 +16,6 @@ from helpers import session
 
 # Every bundled file: size in bytes, SHA-256, name. assets/README.md names the origins.
 ASSETS = """
-106 a74062e17e822f8d171171f2000ae55335f84a0ed732a10adc8c0c370b1fce38 compression_seeds.csv
 3485137 1aaea774926bad5004a4f47fff3cb0802d32e893aa71e7056f23839e88b6a9d0 alexnet28_fashion_mnist.npz
 71042 d638240b0db71f3a36c1828c522f9e4d825817bfe23d09fa785a2ae06597453b alexnet28_fashion_mnist.axpk
 5294731 ca1329108afc3aa397ff3368dd478c06afb766221210d78ecde25c805a2d16e3 fashion_mnist_12000.npz
