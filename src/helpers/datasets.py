@@ -16,7 +16,6 @@ from helpers import session
 
 # Every bundled file: size in bytes, SHA-256, name. assets/README.md names the origins.
 ASSETS = """
-240 992de10a636ce1f0adaf428e3eb53140b97c7fca595c23af3c43eee454f001d2 compression_seeds.csv
 3485137 1aaea774926bad5004a4f47fff3cb0802d32e893aa71e7056f23839e88b6a9d0 alexnet28_fashion_mnist.npz
 71042 d638240b0db71f3a36c1828c522f9e4d825817bfe23d09fa785a2ae06597453b alexnet28_fashion_mnist.axpk
 2378 9b2e5ec05a0412949dabf1af26a0bc4af70042acfd34a22b7d7735a4efe1159b distillation.csv
