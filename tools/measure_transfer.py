@@ -399,7 +399,7 @@ def stored(first):
 
 @cache
 def tunable(first, last, labels):
-    penalty = keras.regularizers.L2(0.5 / (0.01 * 10 * labels))  # 1/(2Cn) with C = 0.01
+    """Blocks ``first`` to ``last`` with a head on what leaves them; the weights they begin with.
 
     The head of block 11 sees its four quadrants, that of the top (16) the averages.
     """
