@@ -588,3 +588,35 @@ def test_biases_that_half_precision_cannot_hold_are_refused():
     model.layers[0].bias.assign([1e5, 0])
     with pytest.raises(ValueError, match="over 65,504, too large for float16"):
         compression.round_for_storage(model)
+
+
+def test_a_narrow_network_inherits_whole_channels_with_what_reads_them():
+    wide, narrow = alexnet28(weights="fashion_mnist"), alexnet28(width=0.5)
+    compression.inherit(narrow, wide)
+    before, stay = np.arange(1), None
+    for name, kernel in compression.kernels(narrow).items():
+        weights, bias = wide.get_layer(name).get_weights()
+        size = np.abs(weights).sum(axis=tuple(range(weights.ndim - 1)))
+        half = size.size // 2
+        if name == "fc8":
+            stay = np.arange(10)
+        else:  # the strongest of each half, counted by hand
+            ranks = [np.sort(np.argsort(-part)[: half // 2]) for part in (size[:half], size[half:])]
+            stay = np.concatenate([ranks[0], half + ranks[1]])
+        if name == "fc6":
+            before = np.concatenate([64 * place + before for place in range(4)])
+        for new, old in list(enumerate(stay))[::7]:
+            read = before
+            if getattr(wide.get_layer(name), "groups", 1) == 2:
+                read = before[: len(before) // 2] if old < half else before[len(before) // 2 :]
+                read = read % weights.shape[-2]
+            np.testing.assert_array_equal(kernel.numpy()[..., new], weights[..., read, old])
+            assert narrow.get_layer(name).bias.numpy()[new] == bias[old]
+        before = stay
+
+
+def test_a_network_as_wide_inherits_everything():
+    wide, same = alexnet28(weights="fashion_mnist"), alexnet28()
+    compression.inherit(same, wide)
+    for one, other in zip(wide.weights, same.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())

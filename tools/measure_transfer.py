@@ -32,7 +32,7 @@ CUT = 11
 PENALTIES = (0.01, 0.1, 1.0)
 RATES = (1e-4, 1e-3, 1e-2, 1e-1)
 EVERY = {5: 10, 25: 20, 100: 50, 500: 100}  # steps between two looks at validation
-MOST = {5: 200, 25: 400, 100: 800, 500: 1200}  # steps at most
+MOST = {5: 150, 25: 300, 100: 600, 500: 1200}  # steps at most
 PATIENCE = 5  # looks without a better one
 
 
@@ -398,76 +398,70 @@ def stored(first):
 
 
 @cache
-def tunable(first, labels):
-    """Blocks ``first`` to 11 with a head on the quadrants, and its weights with a random head."""
+def tunable(first, last, labels):
+    """Blocks ``first`` to ``last`` with a head on what leaves them; the weights they begin with.
+
+    The head of block 11 sees its four quadrants, that of the top (16) the averages.
+    """
     import keras
 
     _, maps = network(64)
-    net, _ = network(64)
-    part = keras.Model(maps[first - 1] if first else net.input, maps[CUT])
+    part = keras.Model(maps[first - 1], maps[last])
     copy = keras.models.clone_model(part)
     copy.set_weights(part.get_weights())
-    reference = features_of(64)["validation"]["quadrants"][CUT].astype(np.float32)
+    reference = features_of(64)["validation"][POOLING[last]][last].astype(np.float32)
     mean, spread = reference.mean(axis=0), reference.std(axis=0) + 1e-3
+    pool = keras.layers.Flatten() if last == CUT else keras.layers.GlobalAveragePooling2D()
     start = keras.Input(part.input_shape[1:])
-    x = keras.layers.Flatten()(inference_mode()(copy)(start))
+    x = pool(inference_mode()(copy)(start))
     x = keras.layers.Normalization(mean=mean, variance=spread**2)(x)
-    penalty = keras.regularizers.L2(0.5 / (0.01 * 10 * labels))  # scikit-learn's 1/(2Cn), C = 0.01
+    penalty = keras.regularizers.L2(0.5 / (0.01 * 10 * labels))  # 1/(2Cn), C = 0.01
     model = keras.Model(start, keras.layers.Dense(10, kernel_regularizer=penalty, name="head")(x))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.0, momentum=0.9), loss, jit_compile=True)
     return model, model.get_weights()
 
 
-def tune(first, start, n, draw, rate):
-    """One run: step, and accuracy on its labels, validation, test and shifted images."""
+def tune(first, last, n, draw, rate):
+    """From the probe on: step, and accuracy on its labels, validation, test and shifted images."""
     (_, y), (_, held), (_, truth) = images()
-    model, weights = tunable(first, n)
+    model, weights = tunable(first, last, n)
     begin_again(model, weights, rate)
     chosen = rows(n, draw)
     parts = features_of(64)
-    if start == "probe first":
-        x = scaled({name: parts[name]["quadrants"][CUT] for name in ("pool", "validation")})
-        head = fit(x["pool"][chosen], y[chosen], 0.01)
-        model.get_layer("head").set_weights([head.coef_.T, head.intercept_])
-    else:
-        random = np.random.default_rng([2, draw]).normal(0, 0.05, (768, 10))
-        model.get_layer("head").set_weights([random, np.zeros(10)])
+    x = scaled({name: parts[name][POOLING[last]][last] for name in ("pool", "validation")})
+    head = fit(x["pool"][chosen], y[chosen], 0.01)
+    model.get_layer("head").set_weights([head.coef_.T, head.intercept_])
     inputs = stored(first)
-    x = inputs["pool"][chosen].astype(np.float32)
+    x, steps = inputs["pool"][chosen].astype(np.float32), 0
     if rate:
         look = lambda: accuracy(model, inputs["validation"], held)  # noqa: E731
         steps, kept = train(model, batches_of(x, y[chosen], draw), look, n)
         model.set_weights(kept)
-    else:
-        steps = 0
     scores = [accuracy(model, x, y[chosen]), accuracy(model, inputs["validation"], held)]
     scores.append(accuracy(model, inputs["test"], truth))
     shifted = np.mean([accuracy(model, inputs[name], truth) for name in ("turned", "dimmed")])
     return [steps, *scores, float(shifted)]
 
 
-ARMS = [  # the lowest block that learns, how it begins, and at which label counts
-    (11, "probe first", (5, 100, 500, 25)),
-    (6, "probe first", (500, 5, 100, 25)),
-]
+POOLING = {CUT: "quadrants", TOP: "average"}
+ARMS = [(11, CUT, (5, 100, 500, 25)), (11, TOP, (100, 5, 500)), (6, CUT, (500,))]  # in this order
 
 
 def tuning():
     """The rate chosen on the first draw's validation images, all draws with it; the probe kept."""
-    for n in EVERY:
-        for draw in DRAWS:
-            key = ("probe kept", 64, CUT, "quadrants", n, draw, 0.0)
-            run(key, lambda n=n, d=draw: tune(11, "probe first", n, d, 0.0))
-    for first, start, counts in ARMS:
+    for first, last, counts in ARMS:
         for n in counts:
-            place = (start, 64, f"{first}-11", "quadrants", n)
+            kept = ("probe kept", 64, last, POOLING[last], n)
+            for draw in DRAWS:
+                run((*kept, draw, 0.0), lambda a=first, b=last, n=n, d=draw: tune(a, b, n, d, 0.0))
+            place = ("probe first", 64, f"{first}-{last}", POOLING[last], n)
             for rate in RATES:
-                run((*place, 0, rate), lambda f=first, s=start, n=n, r=rate: tune(f, s, n, 0, r))
+                run((*place, 0, rate), lambda a=first, b=last, n=n, r=rate: tune(a, b, n, 0, r))
             rate = best(*place, RATES, [0])
             for draw in DRAWS:
                 key = (*place, draw, rate)
-                run(key, lambda f=first, s=start, n=n, d=draw, r=rate: tune(f, s, n, d, r))
+                run(key, lambda a=first, b=last, n=n, d=draw, r=rate: tune(a, b, n, d, r))
 
 
 STAGES = {f.__name__: f for f in (cut, more, labels, scratch, tuning)}
