@@ -4,7 +4,7 @@
 * role ``{measured}`NN-stem | sentence | format spec | ends` ``: one measured value;
   after ``+.1pp`` it stands in percentage points, with the word. ``ends`` is ``range``, ``least`` or
   ``greatest`` for what seeds 0 to 4 gave; format and ends may be left out;
-* claims in a lab's output become a list, which a phone can show whole.
+* claims and checks in a lab's output become a list, which a phone can show whole.
 
 A sentence that no lab claims is a warning, and warnings are errors.
 """
@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 from helpers.claims import CLAIM_LINE, kind, seeds  # noqa: E402
+
+CHECK_LINE = re.compile(r"[✓✗·] \w+: ")  # what ``helpers.check`` says of a reader's function
 
 logger = logging.getLogger(__name__)
 
@@ -166,7 +168,9 @@ def list_claims(app, doctree):
     """Turn the claims among a lab's printed lines into lists; other lines stay as they are."""
 
     def item(line):
-        c = CLAIM_LINE.match(line).groupdict("")
+        if not (claim := CLAIM_LINE.match(line)):
+            return nodes.list_item("", nodes.paragraph("", line))
+        c = claim.groupdict("")
         return nodes.list_item(
             "", nodes.paragraph("", "", nodes.Text(f"{c['mark']} {c['sentence']} "), facts(c))
         )
@@ -176,7 +180,7 @@ def list_claims(app, doctree):
             continue
         parts = []
         for claims, lines in groupby(
-            block.astext().splitlines(), lambda x: bool(CLAIM_LINE.match(x))
+            block.astext().splitlines(), lambda x: bool(CLAIM_LINE.match(x) or CHECK_LINE.match(x))
         ):
             if claims:
                 parts.append(nodes.bullet_list("", *map(item, lines), classes=["claims"]))

@@ -21,7 +21,7 @@ from keras import layers
 
 from helpers import compression
 from helpers.alexnet import GroupedConv2D, LocalResponseNormalization, alexnet28
-from helpers.compression import PackedFileError, pack, unpack
+from helpers.compression import PackedFileError, codes, layout, pack, unpack
 
 
 def small_model(seed=0):
@@ -289,10 +289,10 @@ def test_branches_several_inputs_and_unshared_weights():
 def test_any_weights_survive(array):
     """Also NaN, infinities, -0.0, subnormal numbers, all zeros."""
     coder = stream.stack.AnsCoder()
-    row, values = compression._encode(array, coder)
+    row, values = codes.encode(array, coder)
     row = json.loads(json.dumps(row))
-    assert compression._size(*row) == (array.size, len(values))
-    back = compression._decode(*row, values, coder)
+    assert codes.size_of(*row) == (array.size, len(values))
+    back = codes.decode(*row, values, coder)
     assert back.tobytes() == array.tobytes() and back.shape == array.shape
     assert coder.is_empty()
 
@@ -301,8 +301,8 @@ def test_long_gaps():
     array = np.zeros((3, 1000), np.float32)
     array.ravel()[[0, 127, 255, 256, 384, 2999]] = 1
     coder = stream.stack.AnsCoder()
-    row, values = compression._encode(array, coder)
-    np.testing.assert_array_equal(compression._decode(*row, values, coder), array)
+    row, values = codes.encode(array, coder)
+    np.testing.assert_array_equal(codes.decode(*row, values, coder), array)
 
 
 def test_codes_come_within_one_percent_of_the_entropy():
@@ -312,7 +312,7 @@ def test_codes_come_within_one_percent_of_the_entropy():
     bound = coded = 0
     for kernel in compression.kernels(model).values():
         coder = stream.stack.AnsCoder()
-        row, _ = compression._encode(kernel.numpy(), coder)
+        row, _ = codes.encode(kernel.numpy(), coder)
         coded += coder.num_bits()
         for counts in (np.array(row[2]), np.array(row[3])):
             counts = counts[counts > 0]
@@ -468,13 +468,13 @@ def test_layers_that_hold_code_are_refused(packed):
     )
 
 
-@pytest.mark.parametrize("kind", compression._LAYERS)
+@pytest.mark.parametrize("kind", layout.LAYERS)
 def test_no_setting_makes_room(packed, kind):
     """Every setting a file may hold, with values that are large, odd or of another type."""
     import resource
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for key in {*compression._settings(kind), "lora_rank", "depth", "quantization_mode"}:
+    for key in {*layout.settings_of(kind), "lora_rank", "depth", "quantization_mode"}:
         for value in (2**30, [2**30, 2**30], -1, True, "x", {}):
 
             def change(header, key=key, value=value):
@@ -588,3 +588,35 @@ def test_biases_that_half_precision_cannot_hold_are_refused():
     model.layers[0].bias.assign([1e5, 0])
     with pytest.raises(ValueError, match="over 65,504, too large for float16"):
         compression.round_for_storage(model)
+
+
+def test_a_narrow_network_inherits_whole_channels_with_what_reads_them():
+    wide, narrow = alexnet28(weights="fashion_mnist"), alexnet28(width=0.5)
+    compression.inherit(narrow, wide)
+    before, stay = np.arange(1), None
+    for name, kernel in compression.kernels(narrow).items():
+        weights, bias = wide.get_layer(name).get_weights()
+        size = np.abs(weights).sum(axis=tuple(range(weights.ndim - 1)))
+        half = size.size // 2
+        if name == "fc8":
+            stay = np.arange(10)
+        else:  # the strongest of each half, counted by hand
+            ranks = [np.sort(np.argsort(-part)[: half // 2]) for part in (size[:half], size[half:])]
+            stay = np.concatenate([ranks[0], half + ranks[1]])
+        if name == "fc6":
+            before = np.concatenate([64 * place + before for place in range(4)])
+        for new, old in list(enumerate(stay))[::7]:
+            read = before
+            if getattr(wide.get_layer(name), "groups", 1) == 2:
+                read = before[: len(before) // 2] if old < half else before[len(before) // 2 :]
+                read = read % weights.shape[-2]
+            np.testing.assert_array_equal(kernel.numpy()[..., new], weights[..., read, old])
+            assert narrow.get_layer(name).bias.numpy()[new] == bias[old]
+        before = stay
+
+
+def test_a_network_as_wide_inherits_everything():
+    wide, same = alexnet28(weights="fashion_mnist"), alexnet28()
+    compression.inherit(same, wide)
+    for one, other in zip(wide.weights, same.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())

@@ -155,10 +155,12 @@ DROPDOWN = re.compile(r"^:::\{dropdown\} ([^\n]+)\n(.*?)^:::$", re.M | re.S)
 
 def missing_questions(text):
     """What is wrong with the questions at the end of a page, or ``None``."""
-    last = re.split(r"^## ", text, flags=re.M)[-1]
-    if not last.startswith("Questions\n"):
-        return "the last section is not 'Questions'"
-    found = DROPDOWN.findall(last)
+    sections = re.split(r"^## ", text, flags=re.M)
+    if sections[-1].startswith("Going further\n"):
+        sections.pop()
+    if not sections[-1].startswith("Questions\n"):
+        return "the last section, but for 'Going further', is not 'Questions'"
+    found = DROPDOWN.findall(sections[-1])
     if not 3 <= len(found) <= 6:
         return f"{len(found)} questions, not three to six"
     for question, answer in found:
@@ -178,9 +180,10 @@ def test_a_page_without_questions_is_found():
     one = ":::{dropdown} Why?\nBecause it is so, as the lab measures.\n:::\n\n"
     good = "# T\n\n## S\n\ntext\n\n## Questions\n\n" + 3 * one
     assert missing_questions(good) is None
+    assert missing_questions(good + "## Going further\n\ntext\n") is None
     for bad in (
         good.replace("## Questions", "## Going further"),
-        good + "## Going further\n\ntext\n",
+        good + "## More\n\ntext\n",
         good.replace(3 * one, 2 * one),
         good.replace("Why?", "Why, after [Lab 2](x.ipynb)?"),
         good.replace("Because it is so, as the lab measures.", "So."),

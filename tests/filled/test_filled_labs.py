@@ -25,7 +25,8 @@ def fill(source, wrong=()):
         assert mistakes, f"the check of {name} knows no usual mistake"
         tree = ast.parse("\n".join(lines))
         stub = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
-        value = f"check.{name}.reference"
+        # Not the reference itself: a check takes that for the function which it handed out.
+        value = f"lambda *a, **k: check.{name}.reference(*a, **k)"
         if name in wrong:
             value = f"list(check.{name}.mistakes.values())[0]"
         lines[stub.lineno - 1 : stub.end_lineno] = [f"{name} = {value}"]
@@ -56,6 +57,7 @@ def test_runs_whole_when_filled_in_and_one_is_wrong(path):
 
 def test_a_stub_is_filled_in_whole():
     source = 'def relu(x):\n    """Text."""\n    y = ...\n    return y\n\n\nrelu = check.relu(relu)'
-    assert fill(source) == ("relu = check.relu.reference\n\n\nrelu = check.relu(relu)", ["relu"])
+    filled = "relu = lambda *a, **k: check.relu.reference(*a, **k)"
+    assert fill(source) == (f"{filled}\n\n\nrelu = check.relu(relu)", ["relu"])
     assert "mistakes" in fill(source, {"relu"})[0]
     assert fill("x = 1") == ("x = 1", [])

@@ -139,6 +139,14 @@ def _one_sided(x, depth_radius, bias, alpha, beta):
     return a
 
 
+def _negative_start(x, depth_radius, bias, alpha, beta):
+    y = np.empty(x.shape)
+    for k in range(x.shape[-1]):
+        near = x[..., k - depth_radius : k + depth_radius + 1]
+        y[..., k] = x[..., k] / (bias + alpha * (near**2).sum(axis=-1)) ** beta
+    return y
+
+
 def _mean(x, depth_radius, bias, alpha, beta):
     return lrn(x, depth_radius, bias, alpha / (2 * depth_radius + 1), beta)
 
@@ -164,6 +172,7 @@ CHECKS = [
             "the bias is left out": lambda x, w, b: x @ w,
             "the bias is subtracted": lambda x, w, b: x @ w - b,
             "w is transposed": lambda x, w, b: x @ w.T + b,
+            "x and w have changed places": lambda x, w, b: w @ x + b,
         },
     ),
     Check(
@@ -195,6 +204,9 @@ CHECKS = [
             "the window's size is taken for the stride": lambda x, k, s: max_pool(x, k, k),
             "it is the average": _average_pool,
             "the maximum runs over the channels, too": _over_channels,
+            "the maximum runs over images and channels, too": lambda x, k, s: _over_channels(
+                np.repeat(x.max(axis=0, keepdims=True), len(x), axis=0), k, s
+            ),
             "zeros win against negative values": lambda x, k, s: np.maximum(max_pool(x, k, s), 0),
         },
         fresh=True,
@@ -215,6 +227,7 @@ CHECKS = [
         lrn_cases,
         {
             "the sum runs only over channels before": _one_sided,
+            "a slice starts below 0, which in NumPy counts from the end": _negative_start,
             "alpha multiplies the mean, not the sum": _mean,
             "beta is left out": lambda x, r, k, a, b: lrn(x, r, k, a, 1.0),
             "the window is as wide as depth_radius": lambda x, r, k, a, b: lrn(x, r // 2, k, a, b),
