@@ -39,7 +39,7 @@ def same(came, expected, tolerance=TOLERANCE):
 def describe(value):
     """A value in a few words: "float64 array of shape (2, 3)", "the int 3", "a list"."""
     if isinstance(value, np.ndarray) and value.ndim:
-        return f"a {value.dtype} array of shape {value.shape}"
+        return f"{_a(str(value.dtype))} {value.dtype} array of shape {value.shape}"
     if isinstance(value, Opaque):
         return f"{_a(value.name)} {value.name}"
     if value is None:
