@@ -30,7 +30,8 @@ FASHION_CLASSES = "T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker 
 FASHION_CLASSES = [name.replace("_", " ") for name in FASHION_CLASSES.split()]
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 KERAS_DATA = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
-CACHE = Path(os.environ.get("BOOK_DATA") or Path.home() / ".cache" / "imagenet-moment")
+HOME = session.home() or Path(tempfile.gettempdir())
+CACHE = Path(os.environ.get("BOOK_DATA") or HOME / ".cache" / "imagenet-moment")
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 IDX_FILES = {  # with the MD5 that the authors of Fashion-MNIST publish
     "train_images": ("train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
