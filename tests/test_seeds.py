@@ -131,7 +131,8 @@ import os
 seed = int(os.environ["BOOK_SEED"])
 claim("test lab: an effect", 0.1 + seed / 100, at_least=0.08, unit="accuracy")
 claim("test lab: fails with seed 4", 4 - seed, at_least=1)
-claim("test lab: exact", 3, equals=3)"""
+claim("test lab: exact", 3, equals=3)
+claim("test lab: exact but for seed 1", seed != 1, equals=True)"""
 
 
 @pytest.fixture

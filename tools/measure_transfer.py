@@ -33,6 +33,7 @@ PENALTIES = (0.01, 0.1, 1.0)
 RATES = (1e-4, 1e-3, 1e-2, 1e-1)
 EVERY = {5: 10, 25: 20, 100: 50, 500: 100}  # steps between two looks at validation
 MOST = {5: 150, 25: 300, 100: 600, 500: 1200}  # steps at most
+MOST_SCRATCH = {5: 200, 25: 400, 100: 800, 500: 1200}
 PATIENCE = 5  # looks without a better one
 
 
@@ -240,7 +241,7 @@ def labels():
     sets = {"pool": pool, "validation": held, "test": test}
     parts = {n: x.reshape(len(x), -1) / np.float32(255) for n, x in sets.items()}
     for n in (5, 10, 25, 100, 500):
-        probe(scaled(parts), ("probe", 28, "pixels", "none", n), (0.001, 0.01, 0.1))
+        probe(scaled(parts), ("probe", 28, "pixels", "none", n), (1e-4, 1e-3, 0.01, 0.1))
     for size, depth, pooling in [
         (64, CUT, "quadrants"),
         (224, CUT, "average"),
@@ -251,7 +252,8 @@ def labels():
         parts = scaled({n: kinds[pooling][depth] for n, kinds in features_of(size).items()})
         for n in (5, 25, 100, 500):
             if n < 500 or size == 64:
-                probe(parts, ("probe", size, depth, pooling, n), (0.001, *PENALTIES))
+                penalties = (0.001, *PENALTIES) if size == 224 else PENALTIES
+                probe(parts, ("probe", size, depth, pooling, n), penalties)
 
 
 # Networks that are trained
@@ -265,13 +267,10 @@ def begin_again(model, weights, rate):
     model.optimizer.learning_rate.assign(rate)
 
 
-def train(model, batches, look, labels, times=1):
-    """Steps until validation stops improving. Returns step and weights of the best look.
-
-    times   of the usual steps at most, and of the usual patience
-    """
+def train(model, batches, look, labels, most=MOST):
+    """Steps until validation stops improving. Returns step and weights of the best look."""
     best_score, best_step, kept, step = -1.0, 0, None, 0
-    while step < min(times * MOST[labels], best_step + times * PATIENCE * EVERY[labels]):
+    while step < min(most[labels], best_step + PATIENCE * EVERY[labels]):
         for _ in range(EVERY[labels]):
             model.train_on_batch(*next(batches))
         step += EVERY[labels]
@@ -343,17 +342,20 @@ def scratch():
         chosen = rows(n, draw)
         change = {"change": shift_and_flip} if varied == "varied" else {}
         batches = batches_of(pool[chosen], y[chosen], draw, **change)
-        steps, kept = train(net, batches, lambda: accuracy(net, held, held_y), n, times=3)
+        look = lambda: accuracy(net, held, held_y)  # noqa: E731
+        steps, kept = train(net, batches, look, n, most=MOST_SCRATCH)
         net.set_weights(kept)
         sets = [(pool[chosen], y[chosen]), (held, held_y), (test, truth)]
         return [steps, *(accuracy(net, *pair) for pair in sets), ""]
 
     for n in EVERY:
         key = ("scratch", 28, "all", "none", n)
-        settings = [f"{rate} {how}" for rate in (1e-3, 3e-3, 1e-2) for how in ("plain", "varied")]
-        for setting in settings:
+        varied = [f"{rate} varied" for rate in (3e-4, 1e-3, 3e-3)]
+        for setting in varied:
             run((*key, 0, setting), lambda n=n, s=setting: measure(n, 0, s))
-        chosen = best(*key, settings, [0])
+        plain = best(*key, varied, [0]).replace("varied", "plain")
+        run((*key, 0, plain), lambda n=n, s=plain: measure(n, 0, s))
+        chosen = best(*key, [*varied, plain], [0])
         for draw in DRAWS:
             run((*key, draw, chosen), lambda n=n, d=draw, s=chosen: measure(n, d, s))
 

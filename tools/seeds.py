@@ -27,7 +27,7 @@ FILE = Path(claims.__file__).parent / "assets" / claims.SEEDS
 
 
 def measure(path, seed):
-    """Run the lab at ``path``; ``{sentence: (value, holds)}`` of its claims that are not exact."""
+    """Run the lab at ``path``; of each claim, ``{sentence: (value, whether it holds, kind)}``."""
     notebook = nbformat.read(path, as_version=4)
     env = dict(os.environ, BOOK_SEED=str(seed), BOOK_CLAIMS="collect")
     # Two labs share the machine, so each computes on one core.
@@ -41,8 +41,8 @@ def measure(path, seed):
     client.execute(env=env, stderr=subprocess.DEVNULL)  # Jupyter's own warnings
     found = {}
     for match in claims_in(notebook):
-        if claims.kind(match["bound"]) not in ("exact", "report"):
-            found[match["sentence"]] = (number(match["value"]), match["mark"] == "✓")
+        if (kind := claims.kind(match["bound"])) != "report":
+            found[match["sentence"]] = (number(match["value"]), match["mark"] == "✓", kind)
     return found
 
 
@@ -53,15 +53,18 @@ def claims_in(notebook):
 
 
 def number(text):
-    """A printed value as the number it shows: whole numbers stay whole."""
+    """A printed value as the number it shows: whole numbers stay whole, True and False words."""
     text = text.replace(",", "")
+    if text in ("True", "False"):
+        return text
     return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
 def store(stem, runs):
     """Replace the lab's part of the file; the rest of it stays. Written whole or not at all."""
     stored = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-    stored[stem] = {s: [runs[k][s][0] for k in SEEDS] for s in runs[0]}
+    ranges = [s for s, (_, _, kind) in runs[0].items() if kind != "exact"]  # exact: no range
+    stored[stem] = {s: [runs[k][s][0] for k in SEEDS] for s in ranges}
     labs = []
     for name in sorted(stored):
         lines = (
@@ -107,7 +110,7 @@ def collect(path, runs):
     return [
         f"{path.stem}, seed {k}: {s} measured {v}"
         for k in SEEDS
-        for s, (v, holds) in runs[k].items()
+        for s, (v, holds, _) in runs[k].items()
         if not holds
     ]
 

@@ -39,7 +39,7 @@ def same(came, expected, tolerance=TOLERANCE):
 def describe(value):
     """A value in a few words: "float64 array of shape (2, 3)", "the int 3", "a list"."""
     if isinstance(value, np.ndarray) and value.ndim:
-        return f"a {value.dtype} array of shape {value.shape}"
+        return f"{_a(str(value.dtype))} {value.dtype} array of shape {value.shape}"
     if isinstance(value, Opaque):
         return f"{_a(value.name)} {value.name}"
     if value is None:
@@ -92,7 +92,8 @@ def _number_difference(came, expected, tolerance):
     if not _numeric(came) or np.shape(came):
         return _instead(came, f"the number {number(expected)}")
     a, b = np.asarray(came), np.asarray(expected)
-    if not _fits(a.dtype, b.dtype):
+    exact = a.dtype.kind in "iu" and a == b  # sum() of nothing is the int 0, and right
+    if not (exact or _fits(a.dtype, b.dtype)):
         return f"{a.dtype} {number(a)} came, {b.dtype} {number(b)} expected{_why(a.dtype)}"
     if _wrong(a, b, tolerance).any():
         return f"came {number(a, b)}, expected {number(b, a)}"

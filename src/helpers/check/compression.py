@@ -124,6 +124,9 @@ def _groups(dw, codes, values, update, empty=0.0):
 
 CODEBOOK_GRADIENT = {
     "this is the mean, not the sum": lambda dw, codes, n: _groups(dw, codes, n, np.mean),
+    "this is the mean, not the sum, and for a value without weights there is none": (
+        lambda dw, codes, n: _groups(dw, codes, n, np.mean, empty=np.nan)
+    ),
     "only one weight of each value counts": lambda dw, codes, n: _groups(
         dw, codes, n, lambda g: g[0]
     ),
@@ -171,8 +174,8 @@ def _lengths_fixed(counts):
     return int(sum(used)) * int(np.ceil(np.log2(len(used))))
 
 
-def _merge(counts, rarest=True, keep=True):
-    heap, total = [int(count) for count in counts if count], 0
+def _merge(counts, rarest=True, keep=True, zeros=False):
+    heap, total = [int(count) for count in counts if count or zeros], 0
     while len(heap) > 1:
         heap = sorted(heap, reverse=not rarest)
         pair = heap.pop(0) + heap.pop(0)
@@ -199,6 +202,10 @@ HUFFMAN_BITS = {
     "every symbol gets equally many bits": _lengths_fixed,
     "the two most frequent are merged": lambda counts: _merge(counts, rarest=False),
     "the first two are merged, whether they are rare or not": _unsorted,
+    "a merged pair is put back at the end, not in its place": lambda counts: _unsorted(
+        np.sort(counts)
+    ),
+    "a symbol that never occurs is merged, too": lambda counts: _merge(counts, zeros=True),
     "a merged pair is not put back": lambda counts: _merge(counts, keep=False),
     "this is the entropy, which no code of whole bits reaches": _entropy,
     "this is the number of symbols": lambda counts: int(sum(counts)),

@@ -188,6 +188,9 @@ CHECKS = [
             "the largest score of all rows is subtracted, not that of each": lambda s: (
                 np.exp(s - s.max()) / np.exp(s - s.max()).sum(axis=1, keepdims=True)
             ),
+            "the sums stand in a row, not beside their rows: keepdims=True": lambda s: (
+                np.exp(s) / np.exp(s).sum(axis=1)
+            ),
             "scores are divided by their sum, without e": lambda s: (
                 s / s.sum(axis=1, keepdims=True)
             ),

@@ -7,20 +7,36 @@ from helpers.check.run import run
 
 
 def mistake(check, cases, outcomes, wanted):
-    """The sentence of the wrong function that gave just these outcomes, or a common slip, or ""."""
+    """The sentence of the wrong function that gave just these outcomes, or a common slip, or "".
+
+    If no wrong function explains all the cases, one will do that explains the first that failed,
+    those before, and most of those that failed after it, for there may be a second mistake.
+    """
     if not (kept := outcomes[: len(cases)]):
         return ""
-    for sentence, wrong in check.mistakes.items():
-        theirs = run(wrong, cases[: len(kept)])
-        if len(theirs) == len(kept) and all(
-            a.error == b.error and (a.error or same(a.value, b.value))
-            for a, b in zip(kept, theirs, strict=True)
-        ):
+    wrong = [bool(o.error) or not same(o.value, v) for o, v in zip(kept, wanted, strict=False)]
+    alike = {s: _alike(kept, run(fn, cases[: len(kept)])) for s, fn in check.mistakes.items()}
+    for sentence, agree in alike.items():
+        if all(agree):
+            return sentence
+    first = wrong.index(True) if True in wrong else 0
+    for sentence, agree in alike.items():
+        failed = [a for a, w in zip(agree, wrong, strict=True) if w]
+        if all(agree[: first + 1]) and 2 * sum(failed) > len(failed):
             return sentence
     for outcome, value in zip(kept, wanted, strict=False):
         if not outcome.error and not same(outcome.value, value):
             return _slip(outcome.value, value)
     return ""
+
+
+def _alike(ours, theirs):
+    """For each case whether two functions' outcomes are the same, an exception counting as one."""
+    same_ones = [
+        a.error == b.error and bool(a.error or same(a.value, b.value))
+        for a, b in zip(ours, theirs, strict=False)
+    ]
+    return same_ones + [False] * (len(ours) - len(same_ones))
 
 
 def _slip(came, expected):

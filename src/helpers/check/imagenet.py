@@ -186,6 +186,7 @@ def _tail(skill, votes, first, last=None, ways=comb):
 
 MAJORITY = {
     "half of the votes is taken to be enough": lambda p, n: _tail(p, n, (n + 1) // 2),
+    "the sum begins at votes // 2, one vote too early": lambda p, n: _tail(p, n, n // 2),
     "the ways to choose the votes are not counted": lambda p, n: _tail(
         p, n, n // 2 + 1, ways=lambda n, j: 1
     ),

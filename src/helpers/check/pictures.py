@@ -147,6 +147,9 @@ CHECKS = [
                 -np.log(softmax(z)[np.arange(len(y)), y].mean())
             ),
             "all classes count, not the right one alone": lambda z, y: -np.log(softmax(z)).mean(),
+            "p[:, y] takes whole columns: p[np.arange(len(y)), y] takes one number a row": (
+                lambda z, y: -np.log(softmax(z)[:, y]).mean()
+            ),
             "it is not yet averaged": lambda z, y: -np.log(softmax(z)[np.arange(len(y)), y]),
         },
     ),
