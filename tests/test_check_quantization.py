@@ -24,6 +24,10 @@ def quantize_per_value(x, scale, zero_point):
     return q
 
 
+def quantize_after_adding(x, scale, zero_point):
+    return np.clip(np.round(x / scale + zero_point), -128, 127).astype(np.int8)
+
+
 def test_quantize():
     wrong = [
         lambda x, s, z: np.clip(np.floor(x / s) + z, -128, 127).astype(np.int8),
@@ -35,7 +39,8 @@ def test_quantize():
         lambda x, s, z: None,
         lambda x, s, z: np.clip(np.abs(np.round(x / s)) + z, -128, 127).astype(np.int8),
     ]
-    verify("quantize", [quantize_in_one, quantize_by_floor, quantize_per_value], wrong)
+    right = [quantize_in_one, quantize_by_floor, quantize_per_value, quantize_after_adding]
+    verify("quantize", right, wrong)
 
 
 def grid_plain(low, high):

@@ -35,6 +35,12 @@ def _count(w, sparsity):
     return round(sparsity * w.size)
 
 
+def _each_row(w, sparsity):
+    mask = np.ones(w.size, bool)
+    mask[np.argsort(np.abs(w), kind="stable")[: _count(w, sparsity)]] = False
+    return mask.reshape(w.shape)
+
+
 MAGNITUDE_MASK = {
     "the largest weights are removed": lambda w, s: _ranked(-np.abs(w), w.shape, _count(w, s)),
     "the sign is not ignored, so that all large negative weights go": lambda w, s: _ranked(
@@ -47,6 +53,7 @@ MAGNITUDE_MASK = {
     "the first weights are removed, not the smallest": lambda w, s: (
         np.arange(w.size).reshape(w.shape) >= _count(w, s)
     ),
+    "`axis=None` is missing, so that each row is sorted by itself": lambda w, s: _each_row(w, s),
     "one weight too many is removed": lambda w, s: _ranked(np.abs(w), w.shape, _count(w, s) + 1),
 }
 
@@ -99,6 +106,15 @@ LLOYD_STEP = {
     "each weight goes to the farthest centroid": lambda w, c: _moved(
         w, c, np.abs(w[:, None] - c).argmax(axis=1)
     ),
+    "the numbers are those after the centroids have moved": lambda w, c: (
+        _nearest(w, lloyd_step(w, c)[1]),
+        lloyd_step(w, c)[1],
+    ),
+    "the centroid itself came, not its number": lambda w, c: (
+        c[_nearest(w, c)],
+        lloyd_step(w, c)[1],
+    ),
+    "the two results are exchanged": lambda w, c: lloyd_step(w, c)[::-1],
     "the numbers begin at 1": lambda w, c: (_nearest(w, c) + 1, lloyd_step(w, c)[1]),
 }
 
@@ -143,6 +159,10 @@ CODEBOOK_GRADIENT = {
     "each weight has a gradient of its own": lambda dw, codes, n: codebook_gradient(dw, codes, n)[
         codes
     ],
+    "the numbers are taken to begin at 1": lambda dw, codes, n: codebook_gradient(dw, codes - 1, n),
+    "values at the end that no weight has are missing (`minlength` of `np.bincount`)": (
+        lambda dw, codes, n: np.bincount(codes.ravel(), dw.ravel())
+    ),
     "the largest gradient is taken": lambda dw, codes, n: _groups(dw, codes, n, np.max),
 }
 
@@ -164,6 +184,7 @@ def huffman_bits_cases(rng):
     yield case("four that occur alike", np.array([2, 2, 2, 2]))
     yield case("not in order", np.array([1, 20, 3, 8, 2]))
     yield case("one symbol occurs never", np.array([6, 0, 2, 1]))
+    yield case("one symbol alone", np.array([0, 7]))
     yield case("powers of two", np.array([1, 2, 4, 8, 16]))
     for size in (3, 5, 9, 16):
         yield case(f"{size} symbols", rng.integers(1, 60, size))
@@ -208,6 +229,16 @@ HUFFMAN_BITS = {
     "a symbol that never occurs is merged, too": lambda counts: _merge(counts, zeros=True),
     "a merged pair is not put back": lambda counts: _merge(counts, keep=False),
     "this is the entropy, which no code of whole bits reaches": _entropy,
+    "the merges are counted, not the occurrences below them": lambda counts: (
+        int(np.count_nonzero(counts)) - 1
+    ),
+    "this is the entropy, rounded up": lambda counts: int(np.ceil(_entropy(counts))),
+    "each word is as long as its surprise, rounded up": lambda counts: sum(
+        int(c) * int(np.ceil(np.log2(sum(counts) / c))) for c in counts if c
+    ),
+    "a symbol alone gets a bit (it needs none: there is nothing to tell apart)": lambda counts: (
+        huffman_bits(counts) or int(sum(counts))
+    ),
     "this is the number of symbols": lambda counts: int(sum(counts)),
     "the last merge is left out": lambda counts: huffman_bits(counts) - int(sum(counts)),
     "these are bits per symbol": lambda counts: huffman_bits(counts) / sum(counts),

@@ -133,6 +133,16 @@ def _by_row(train, test):
     )
 
 
+def _by_axis_one(train, test):
+    mean, spread = train.mean(axis=1), train.std(axis=1) + 1e-3
+    return (train - mean) / spread, (test - mean) / spread
+
+
+def _scaled(train, test, spread):
+    with np.errstate(all="ignore"):
+        return tuple((x - train.mean(axis=0)) / spread for x in (train, test))
+
+
 def _unpaired(a, b, t):
     half = t * np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / len(a))
     return a.mean() - b.mean(), a.mean() - b.mean() - half, a.mean() - b.mean() + half
@@ -173,6 +183,10 @@ def _blocks_and_head(name, first):
     return name == "head" or (name.startswith("blocks_") and learns(name, first))
 
 
+def _only_blocks(name, first):
+    return name.startswith("blocks_") and learns(name, first)
+
+
 def _stem(name, first):
     return not name.startswith("blocks_") or learns(name, first)
 
@@ -189,6 +203,29 @@ def _by_product(features, labels, queries):
 def _by_sum(features, labels, queries):
     sums = np.stack([features[labels == k].sum(axis=0) for k in range(labels.max() + 1)])
     return ((queries[:, None] - sums) ** 2).sum(axis=2).argmin(axis=1)
+
+
+def _directions(features, labels, queries):
+    with np.errstate(all="ignore"):
+        features = features / np.linalg.norm(features, axis=1, keepdims=True)
+        queries = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+        return nearest_prototype(features, labels, queries)
+
+
+def _by_steps(features, labels, queries):
+    means = np.stack([features[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
+    return np.abs(queries[:, None] - means).sum(axis=2).argmin(axis=1)
+
+
+def _without_last(features, labels, queries):
+    means = np.stack([features[labels == k].mean(axis=0) for k in range(labels.max())])
+    return ((queries[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
+
+
+def _ten_classes(features, labels, queries):
+    if labels.max() == 9:
+        return nearest_prototype(features, labels, queries)
+    return np.full(len(queries), labels.max() + 1)  # the first mean of nothing, nan
 
 
 def _farthest(features, labels, queries):
@@ -229,6 +266,17 @@ CHECKS = [
             "there is one mean and one spread for all columns": _one_scale,
             "the variance stands where its root belongs": _by_variance,
             "only the mean is taken off": _mean_only,
+            "the 1e-3 is not added to the spread": lambda a, b: _scaled(a, b, a.std(axis=0)),
+            "the 1e-3 is added to the variance, not to its root": lambda a, b: _scaled(
+                a, b, np.sqrt(a.var(axis=0) + 1e-3)
+            ),
+            "the 1e-3 is a lower bound, not added": lambda a, b: _scaled(
+                a, b, np.maximum(a.std(axis=0), 1e-3)
+            ),
+            "n − 1 stands in the spread where n belongs": lambda a, b: _scaled(
+                a, b, a.std(axis=0, ddof=1) + 1e-3
+            ),
+            "mean and spread are taken over axis 1, not over axis 0": _by_axis_one,
             "mean and spread are of each row": _by_row,
             "the test images are left as they are": lambda a, b: (standardize(a, a)[0], b + 0),
         },
@@ -253,6 +301,17 @@ CHECKS = [
                 a, b, half=(a - b).std(ddof=1) / np.sqrt(len(a))
             ),
             "t is 1.96 whatever is given": lambda a, b, t: paired_interval(a, b, 1.96),
+            "t is 2.776 whatever is given": lambda a, b, t: paired_interval(a, b, 2.776),
+            "there are taken to be five draws, however many come": lambda a, b, t: _interval(
+                a, b, half=t * (a - b).std(ddof=1) / np.sqrt(5)
+            ),
+            "s² stands where s belongs": lambda a, b, t: _interval(
+                a, b, half=t * (a - b).var(ddof=1) / np.sqrt(len(a))
+            ),
+            "the differences have lost their signs": lambda a, b, t: paired_interval(
+                np.abs(a - b), 0 * a, t
+            ),
+            "the order is low, mean, high": lambda a, b, t: tuple(sorted(paired_interval(a, b, t))),
             "b − a is taken": lambda a, b, t: paired_interval(b, a, t),
         },
         returns=("the mean", "the lower end", "the upper end"),
@@ -269,6 +328,13 @@ CHECKS = [
             "the head is frozen": _without_head,
             "the last convolution, between the blocks and the head, is frozen": _blocks_and_head,
             "the stem learns": _stem,
+            "bn0 learns, which belongs to the stem": lambda name, first: (
+                name == "bn0" or learns(name, first)
+            ),
+            "bn1 is frozen, which comes after the last convolution": lambda name, first: (
+                name != "bn1" and learns(name, first)
+            ),
+            "what lies above the blocks is frozen": _only_blocks,
         },
     ),
     Check(
@@ -280,6 +346,11 @@ CHECKS = [
             "the largest product decides, which favors long prototypes": _by_product,
             "a class's examples are added, not averaged": _by_sum,
             "the farthest prototype wins": _farthest,
+            "features are scaled to length 1 (ours come scaled; the function compares what it "
+            "gets)": _directions,
+            "the distance is a sum of absolute differences": _by_steps,
+            "the last class is left out": _without_last,
+            "ten classes are taken for granted": _ten_classes,
         },
     ),
     Check(
