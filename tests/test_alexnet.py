@@ -174,3 +174,61 @@ def test_weights_that_are_unknown_or_do_not_fit():
         alexnet.alexnet28(weights="imagenet")
     with pytest.raises(ValueError, match="leave classes, width and groups as they are"):
         alexnet.alexnet28(classes=7, weights="fashion_mnist")
+
+
+def sequential(*layers):
+    return keras.Sequential([keras.Input((8, 8, 3)), *layers])
+
+
+def test_layer_table_has_every_layer_of_a_sequential_and_of_networks_within():
+    conv = keras.layers.Conv2D(8, 3, name="conv")
+    base = sequential(conv, keras.layers.MaxPooling2D(name="pool"))
+    base.name = "base"
+    model = sequential(base, keras.layers.Flatten(name="flat"), keras.layers.Dense(2, name="fc"))
+    rows = alexnet.layer_table(model)
+    assert [row.name for row in rows] == ["base/conv", "base/pool", "flat", "fc"]
+    assert sum(row.parameters for row in rows) == model.count_params()
+    assert rows[0].multiply_adds == 6 * 6 * 3 * 3 * 3 * 8
+    assert [row.name for row in alexnet.layer_table(base)] == ["conv", "pool"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "adds"),
+    [
+        (keras.layers.SeparableConv2D(4, 3), 6 * 6 * (3 * 3 * 3 + 3 * 4)),
+        (keras.layers.DepthwiseConv2D(3, depth_multiplier=2), 6 * 6 * 3 * 3 * 3 * 2),
+        (keras.layers.Conv2DTranspose(4, 2, strides=2), 8 * 8 * 2 * 2 * 3 * 4),
+        (keras.layers.Conv2D(6, 3, 2, groups=3, padding="same"), 4 * 4 * 3 * 3 * 1 * 6),
+    ],
+)
+def test_multiply_adds_of_all_kinds_of_convolutions(layer, adds):
+    [row] = alexnet.layer_table(sequential(layer))
+    assert row.multiply_adds == adds and row.parameters == layer.count_params()
+
+
+def test_layer_table_says_what_it_does_not_count_and_refuses_what_it_cannot(capsys):
+    inputs = keras.Input((4, 6))
+    attention = keras.layers.MultiHeadAttention(2, 3, name="attention")
+    [row] = alexnet.layer_table(keras.Model(inputs, attention(inputs, inputs)))
+    assert row.parameters == attention.count_params() > 0
+    expected = "left out: the multiply-adds of attention, a MultiHeadAttention\n"
+    assert capsys.readouterr().out == expected
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.fc = keras.layers.Dense(3)
+
+        def call(self, x):
+            return self.fc(x)
+
+    own = Own()
+    own(np.zeros((1, 4), np.float32))
+    any_size = keras.Input((None, None, 3))
+    for model, message in (
+        (own, "would lack 15 parameters of 'own'"),
+        (keras.Sequential([keras.layers.Dense(3)]), "has no weights yet"),
+        (keras.Model(any_size, keras.layers.Conv2D(2, 3)(any_size)), "for images of one size"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            alexnet.layer_table(model)

@@ -5,6 +5,8 @@ import pickle
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from PIL import Image
 
 from helpers import datasets, efficientnet
 from helpers.datasets import DataError
@@ -18,6 +20,21 @@ def model():
 @pytest.fixture(scope="module")
 def arrays():
     return efficientnet.read_checkpoint(efficientnet.checkpoint_path())
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_preprocess_takes_pictures_of_pillow_and_tensors(many):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    expected = efficientnet.preprocess(pixels, 32)
+    for image in (Image.fromarray(pixels), tf.constant(pixels)):
+        given = [image, image] if many else image
+        np.testing.assert_array_equal(efficientnet.preprocess(given, 32)[:1], expected)
+    batch = tf.constant(np.stack([pixels] * 3))
+    assert efficientnet.preprocess(batch, 32).shape == (3, 32, 32, 3)
+    turned = Image.fromarray(pixels)
+    turned.getexif()[0x0112] = 3  # held upside down
+    upright = efficientnet.preprocess(pixels[::-1, ::-1].copy(), 32)
+    np.testing.assert_array_equal(efficientnet.preprocess(turned, 32), upright)
 
 
 def test_parameters_and_shapes(model):

@@ -202,3 +202,12 @@ def test_dropout_with_one_mask(rng, training):
 
     gradient = layers.dropout_backward(dy, run(x)[1])
     assert check_gradient(lambda x: np.sum(run(x)[0] * dy), x, gradient, floor=1e-3).error < 1e-7
+
+
+@pytest.mark.parametrize("rng", [1, np.random, "seed"])
+def test_what_is_no_generator_and_an_empty_array_are_refused(rng):
+    x = np.ones(9)
+    with pytest.raises(ValueError, match=r"rng: got .*, expected a generator, np\.random\.default"):
+        check_gradient(lambda z: (z**2).sum(), x, 2 * x, samples=3, rng=rng)
+    with pytest.raises(ValueError, match="x: got an empty array"):
+        check_gradient(lambda z: 0.0, np.zeros(0), np.zeros(0))

@@ -74,20 +74,28 @@ def damaged():
     [("notes.txt", b"a list"), ("empty.jpg", b""), ("cut.png", damaged()), ("page.jpg", b"<html>")],
 )
 def test_unreadable_files_are_named_and_left_out(folder, capsys, name, content):
+    reasons = {"empty.jpg": "an empty file", "cut.png": "a damaged image"}
     (folder / "dogs" / name).write_bytes(content)
     own = datasets.image_folder(folder)
     assert len(own.images) == 6
     [(path, why)] = own.skipped
-    assert path == folder / "dogs" / name and why
+    assert path == folder / "dogs" / name
+    assert why.startswith(reasons.get(name, "not an image")) and "0x" not in why
     printed = capsys.readouterr().out
     assert "left out" in printed and str(path) in printed
 
 
-def test_a_folder_inside_a_class_is_named_and_left_out(folder):
-    picture(folder / "dogs" / "puppies" / "a.png")
+def test_folders_inside_a_class_are_read_too(folder):
+    picture(folder / "dogs" / "images" / "small" / "a.png")
+    picture(folder / "eels" / "images" / "a.png")
+    (folder / "dogs" / "images" / "b.png").write_bytes(b"text")
+    (folder / "dogs" / "again").symlink_to(folder / "dogs")  # read once, and it ends
+    (folder / "dogs" / "lost.png").symlink_to(folder / "nowhere.png")
     own = datasets.image_folder(folder)
-    assert len(own.images) == 6
-    assert [path for path, _ in own.skipped] == [folder / "dogs" / "puppies"]
+    assert own.labels.tolist() == [0, 0, 0, 1, 1, 1, 1, 2]
+    left_out = {path.relative_to(folder / "dogs").as_posix(): why for path, why in own.skipped}
+    assert left_out.pop("lost.png") == "a broken link"
+    assert list(left_out) == ["images/b.png"]
 
 
 def test_a_file_beside_the_class_folders_is_named(folder, capsys):
@@ -121,7 +129,7 @@ def test_a_class_without_a_readable_image_is_refused_by_name(folder, only_damage
     (folder / "eels").mkdir()
     if only_damaged:
         (folder / "eels" / "a.jpg").write_bytes(b"not an image")
-    why = "cannot identify image file.*" if only_damaged else "it is empty"
+    why = "not an image, or .*" if only_damaged else "it is empty"
     with pytest.raises(DataError, match=rf"eels has no readable image \({why}\); add some"):
         datasets.image_folder(folder)
 

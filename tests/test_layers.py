@@ -4,6 +4,7 @@ TensorFlow's gradients of grouped convolutions on a CPU depend on its version, s
 slices the channels, convolves each group by itself and concatenates.
 """
 
+import tracemalloc
 from unittest import mock
 
 import numpy as np
@@ -411,3 +412,57 @@ def test_what_makes_no_sense_is_refused(call, message):
     with pytest.raises(ValueError) as raised:
         call()
     assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel", "options"),
+    [
+        ((1, 600, 800, 3), (7, 7, 3, 8), {}),  # all windows: 277 MB
+        ((1, 2, 20_000, 3), (2, 300, 3, 4), {}),  # a single row of windows: 142 MB
+        ((2, 300, 400, 4), (5, 5, 2, 8), {"groups": 2, "padding": "same", "stride": 2}),
+    ],
+)
+def test_a_large_image_takes_the_memory_of_its_output_and_not_of_its_windows(
+    shape, kernel, options
+):
+    x, w = np.ones(shape, np.float32), np.ones(kernel, np.float32)
+    tracemalloc.start()
+    try:
+        y, cache = layers.conv2d(x, w, np.zeros(kernel[-1], np.float32), **options)
+        forward = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        layers.conv2d_backward(y, cache)
+        backward = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    allowed = 3 * layers.COLUMN_BYTES + 2 * (x.nbytes + y.nbytes)  # padded and joined copies
+    assert forward < allowed and backward < allowed + 2 * x.nbytes
+
+
+def test_a_window_larger_than_the_room_is_taken_alone():
+    x, w = np.ones((1, 9, 9, 2)), np.ones((8, 8, 2, 3))
+    with mock.patch.object(layers, "COLUMN_BYTES", 100):
+        y, cache = layers.conv2d(x, w, np.zeros(3))
+        assert (y == 128).all() and y.shape == (1, 2, 2, 3)
+        assert layers.conv2d_backward(y, cache)[1].sum() == 128 * 128 * 4 * 3
+
+
+def test_no_images_give_no_outputs():
+    y, cache = layers.conv2d(np.ones((0, 5, 5, 2)), np.ones((3, 3, 2, 4)), np.zeros(4))
+    assert y.shape == (0, 3, 3, 4)
+    assert [g.shape for g in layers.conv2d_backward(y, cache)] == [(0, 5, 5, 2), (3, 3, 2, 4), (4,)]
+
+
+def test_a_pool_over_300_by_300_finds_the_last_pixel():
+    x = np.zeros((1, 300, 300, 1), np.float32)
+    x[0, -1, -1] = 1
+    y, cache = layers.max_pool(x, size=300, stride=1)
+    assert y.item() == 1
+    np.testing.assert_array_equal(layers.max_pool_backward(np.ones_like(y), cache), x)
+
+
+@pytest.mark.parametrize("x", [np.ones(4, int), [1.0, 2.0], np.ones(4, bool)])
+@pytest.mark.parametrize("training", [True, False])
+def test_dropout_refuses_whole_numbers_and_lists(x, training):
+    with pytest.raises(ValueError, match=r"x: got .*, expected float32 or float64 of shape \(\*\)"):
+        layers.dropout(x, 0.5, np.random.default_rng(0), training)

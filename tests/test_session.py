@@ -1,6 +1,8 @@
 """A session is repeatable, and says so when its settings make no sense."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 
@@ -52,3 +54,50 @@ def test_a_bad_profile(monkeypatch):
     monkeypatch.setenv("BOOK_PROFILE", "huge")
     with pytest.raises(ValueError, match="'quick' or 'full'"):
         session.profile()
+
+
+def begin(home, **settings):
+    """Begin a session in a process of its own, with this home and these variables."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("BOOK_", "KERAS", "MPL"))}
+    code = "from helpers import session, datasets; print(session.begin(), datasets.CACHE)"
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**kept, "HOME": str(home), **settings},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "variables", "message"),
+    [
+        ({}, {"KERAS_BACKEND": "jax"}, "Keras is set to 'jax', .*'tensorflow': .* KERAS_BACKEND"),
+        ({"backend": "torch"}, {}, r"Keras is set to 'torch', .* in \S*keras\.json and restart"),
+        ({"image_data_format": "channels_first"}, {}, r"'channels_last': .* in \S*keras\.json"),
+        ([], {}, r"\S*keras\.json holds no settings of Keras: remove it"),
+        ({"floatx": "float16"}, {}, r"floatx 'float16', and the book needs 'float32'"),
+    ],
+)
+def test_other_settings_of_keras_are_named_in_one_line(tmp_path, file, variables, message):
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text(json.dumps(file))
+    run = begin(tmp_path, **variables)
+    assert run.returncode == 1
+    assert re.match(rf"ValueError: .*{message}", run.stderr.splitlines()[-1])
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"backend": "tensorflow"}'])
+def test_a_file_of_keras_that_says_nothing_else_is_no_hindrance(tmp_path, text):
+    (tmp_path / "keras.json").write_text(text)
+    run = begin(tmp_path, KERAS_HOME=str(tmp_path))
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_without_a_home_a_session_begins_and_says_so(tmp_path):
+    run = begin(tmp_path / "nowhere")
+    assert (run.returncode, run.stderr) == (0, "")
+    first, second = run.stdout.splitlines()
+    assert first.startswith("There is no home folder to write to: downloads go to a temporary one.")
+    assert second.startswith("Python") and str(tmp_path) not in second
+    run = begin(tmp_path / "nowhere", BOOK_DATA=str(tmp_path))
+    assert len(run.stdout.splitlines()) == 1 and run.stdout.endswith(f"{tmp_path}\n")

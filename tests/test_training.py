@@ -292,3 +292,72 @@ def test_evaluate_gives_cross_entropy_and_accuracy():
     logp = logits - np.log(np.exp(logits).sum(1, keepdims=True))
     assert loss == pytest.approx(-logp[np.arange(1001), labels].mean(), rel=1e-5)
     assert accuracy == (logits.argmax(1) == labels).mean()
+
+
+def little(*last, shape=(4, 4, 1)):
+    last = last or (keras.layers.Flatten(), keras.layers.Dense(2))
+    return keras.Sequential([keras.Input(shape), *last])
+
+
+def two_outputs():
+    inputs = keras.Input((4, 4, 1))
+    return keras.Model(inputs, [keras.layers.Flatten()(inputs)] * 2)
+
+
+IMAGES, LABELS = np.zeros((20, 4, 4), np.float32), np.arange(20) % 2
+SIZES = [np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train": (SIZES, [0, 1])}, r"of different sizes; bring them to one.*np\.stack"),
+        ({"validation": (SIZES, [0, 1])}, "of different sizes; bring them to one"),
+        ({"train": (IMAGES * np.nan, LABELS)}, r"images\[0\] has 16 of 16 values that are NaN"),
+        ({"train": (IMAGES - 1, LABELS)}, r"not between -1 and -1: .* take \(x \+ 1\) / 2"),
+        ({"train": (IMAGES > 0, LABELS)}, "images are bool; needs uint8"),
+        ({"train": (IMAGES, LABELS.astype(str))}, "labels are words such as '0'; give each class"),
+        ({"train": (IMAGES, LABELS > 0)}, "labels are bool; needs integers"),
+        ({"train": tf.data.Dataset.range(3)}, r"train is a _\w+; give a pair of arrays"),
+        ({"validation": IMAGES}, "validation is a ndarray; give a pair of arrays"),
+        (
+            {"train": (np.zeros((20, 4, 4, 3)), LABELS)},
+            r"train images are \(4, 4, 3\).* \(4, 4, 1\)",
+        ),
+        ({"validation": (np.zeros((20, 5, 4)), LABELS)}, r"validation images are \(5, 4, 1\)"),
+        ({"model": keras.Sequential([keras.layers.Dense(2)])}, "is not built, or has not one"),
+        ({"model": two_outputs()}, "has not one input and one output"),
+        ({"model": little(keras.layers.Conv2D(2, 3))}, r"gives .*, not \(images, classes\)"),
+        ({"optimizer": "sgd"}, "optimizer is 'sgd'; give an object, such as PaperSGD"),
+        ({"epochs": 1.5}, r"epochs=1\.5: give a whole number from 1"),
+        ({"epochs": True}, "epochs=True: give a whole number from 1"),
+        ({"patience": 0.5}, r"patience=0\.5: give a whole number"),
+        ({"batch": 2.5}, r"batch is 2\.5; it must be a whole number"),
+    ],
+)
+def test_a_common_mistake_is_said_in_one_sentence_before_anything_is_trained(changes, message):
+    model = changes.get("model") or little()
+    before = model.get_weights()
+    call = {"train": (IMAGES, LABELS), "validation": (IMAGES, LABELS), "epochs": 1}
+    call |= {"model": model, "optimizer": training.PaperSGD(), "progress": False, **changes}
+    with pytest.raises(ValueError, match=message) as caught:
+        training.fit(**call)
+    assert "\n" not in str(caught.value) and " at 0x" not in str(caught.value)
+    assert all(map(np.array_equal, before, model.get_weights()))
+
+
+def test_the_advice_for_images_of_different_sizes_works():
+    one_size = np.stack([keras.ops.image.resize(image, (64, 64)) for image in SIZES]) / 255
+    model = little(shape=(64, 64, 3))
+    train = one_size, np.arange(2)
+    assert (
+        len(training.fit(model, training.PaperSGD(), train, train, epochs=1, progress=False)) == 1
+    )
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (None, None, 1)])
+def test_networks_of_gray_images_without_channel_or_of_any_size_train(shape):
+    pool = keras.layers.GlobalMaxPooling2D() if len(shape) == 3 else keras.layers.Flatten()
+    model = little(pool, keras.layers.Dense(2), shape=shape)
+    data = IMAGES, LABELS
+    assert len(training.fit(model, training.PaperSGD(), data, data, epochs=1, progress=False)) == 1

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from helpers.networks import kernels_of, layers_of
+
 # What `alexnet28(weights=...)` knows: name -> file among the package's assets.
 WEIGHTS = {"fashion_mnist": "alexnet28_fashion_mnist.npz"}
 
@@ -185,14 +187,32 @@ class LayerRow(NamedTuple):
 def layer_table(model):
     """A ``LayerRow`` for each layer of ``model`` but the input, in order, per image.
 
-    Multiply-adds are those of convolutions and dense layers; the output is counted in float32.
+    Multiply-adds are those of convolutions and dense layers; the output is counted in float32. A
+    network within the network is shown by its layers, ``backbone/conv1``. Where a layer has other
+    tables of weights, whose work is not counted, a line says so. Raises ``ValueError`` if the
+    network is not built, leaves the size of its images open, or is a class of its own.
     """
     rows = []
-    for layer in model.layers[1:]:
-        shape = tuple(layer.output.shape[1:])
-        kernel = getattr(layer, "kernel", None)
-        # Every weight of a kernel is used once at each output position.
-        adds = 0 if kernel is None else int(np.prod(kernel.shape)) * int(np.prod(shape[:-1]))
+    for name, layer in layers_of(model).items():
+        if getattr(layer, "layers", None):  # a network: its layers have rows of their own
+            continue
+        if not getattr(layer, "_inbound_nodes", None):  # a part of a layer: counted with that
+            continue
+        shape, kernels = tuple(layer.output.shape[1:]), kernels_of(layer).values()
+        if None in shape:
+            raise ValueError(f"{name!r} gives {shape}: build the network for images of one size")
+        # Every weight of a kernel is used once at each output position, of a transposed one at each
+        # input position.
+        where = layer.input.shape[1:-1] if "Transpose" in type(layer).__name__ else shape[:-1]
+        adds = sum(int(np.prod(kernel.shape)) for kernel in kernels) * int(np.prod(where))
+        tables = [w.path for w in layer.trainable_weights if len(w.shape) > 1]
+        if len(tables) > len(kernels):
+            print(f"left out: the multiply-adds of {name}, a {type(layer).__name__}")
         size = 4 * int(np.prod(shape))
-        rows.append(LayerRow(layer.name, shape, layer.count_params(), adds, size))
+        rows.append(LayerRow(name, shape, layer.count_params(), adds, size))
+    if (lacking := model.count_params() - sum(row.parameters for row in rows)) != 0:
+        raise ValueError(
+            f"the table would lack {lacking:,} parameters of {model.name!r}; give a network that "
+            "is Sequential or functional, down to its parts"
+        )
     return rows

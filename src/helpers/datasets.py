@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import importlib.util
 import os
+import re
 import tempfile
 import warnings
 from collections import namedtuple
@@ -29,7 +30,8 @@ FASHION_CLASSES = "T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker 
 FASHION_CLASSES = [name.replace("_", " ") for name in FASHION_CLASSES.split()]
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 KERAS_DATA = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
-CACHE = Path(os.environ.get("BOOK_DATA") or Path.home() / ".cache" / "imagenet-moment")
+HOME = session.home() or Path(tempfile.gettempdir())
+CACHE = Path(os.environ.get("BOOK_DATA") or HOME / ".cache" / "imagenet-moment")
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 IDX_FILES = {  # with the MD5 that the authors of Fashion-MNIST publish
     "train_images": ("train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
@@ -214,11 +216,10 @@ def ilsvrc_results():
 def image_folder(path, largest=512):
     """Your own images: a folder that has one folder of images for each class, as ``ImageFolder``.
 
-    Longer sides than ``largest`` pixels are shrunk to it. What is no readable image is left out and
-    named in ``skipped``. Raises ``DataError`` for fewer than two classes or an empty one.
+    Images may lie at any depth below their class's folder. Longer sides than ``largest`` pixels are
+    shrunk to it. What is no readable image is left out and named in ``skipped``. Raises
+    ``DataError`` for fewer than two classes or an empty one.
     """
-    from PIL import Image, ImageOps
-
     if not Path(path).is_dir():
         raise DataError(f"{path} is no folder; give the folder that has your class folders")
     entries = sorted(e for e in Path(path).iterdir() if not e.name.startswith("."))
@@ -228,20 +229,53 @@ def image_folder(path, largest=512):
     skipped = [(entry, "in no class folder") for entry in entries if not entry.is_dir()]
     images, labels = [], []
     for label, folder in enumerate(folders):
-        for file in sorted(f for f in folder.iterdir() if not f.name.startswith(".")):
-            try:
-                with warnings.catch_warnings(action="ignore"), Image.open(file) as picture:
-                    if picture.mode[0] in "IF":  # "RGB" would make them black and white
-                        raise ValueError(f"mode {picture.mode}: save it with 8 bits, gray or RGB")
-                    picture = ImageOps.exif_transpose(picture).convert("RGB")
-                    picture.thumbnail((largest, largest))
-            except Exception as error:  # Pillow raises many kinds for damaged files
-                skipped.append((file, str(error)))
-                continue
-            images.append(np.asarray(picture))
-            labels.append(label)
+        for file in _files(folder):
+            image, why = _read_image(file, largest)
+            if why:
+                skipped.append((file, why))
+            else:
+                images.append(image)
+                labels.append(label)
         if labels[-1:] != [label]:
-            why = next((why for file, why in skipped if file.parent == folder), "it is empty")
+            why = next((why for file, why in skipped if folder in file.parents), "it is empty")
             raise DataError(f"{folder} has no readable image ({why}); add some or remove it")
     print(*(f"left out: {file} ({why})\n" for file, why in skipped), sep="", end="")
     return ImageFolder(images, np.array(labels), [folder.name for folder in folders], skipped)
+
+
+def _files(folder):
+    """All files below a folder, in order, but for hidden ones; links are followed, once each."""
+    found, seen = [], set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:  # a link to a folder above would never end
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(place, name) for name in sorted(files) if not name.startswith(".")]
+    return found
+
+
+def _read_image(file, largest):
+    """An image's pixels and ``None``; or ``None`` and, in words for people, why there are none."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        if file.stat().st_size == 0:
+            return None, "an empty file"
+        with warnings.catch_warnings(action="ignore"), Image.open(file) as picture:
+            if picture.mode[0] in "IF":  # "RGB" would make them black and white
+                return None, f"mode {picture.mode}: save it with 8 bits, gray or RGB"
+            picture = ImageOps.exif_transpose(picture).convert("RGB")
+            picture.thumbnail((largest, largest))
+            return np.asarray(picture), None
+    except UnidentifiedImageError:
+        return None, "not an image, or of a kind that Pillow does not read"
+    except FileNotFoundError:
+        return None, "a broken link"
+    except PermissionError:
+        return None, "you may not read it"
+    except Image.DecompressionBombError:
+        return None, "too many pixels to be safe: make it smaller"
+    except Exception as error:  # Pillow raises many kinds for damaged files
+        return None, f"a damaged image: {re.sub(' *<.* at 0x.*>', '', str(error))}"

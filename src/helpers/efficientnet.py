@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import layers
-from PIL import Image
+from PIL import Image, ImageOps
 
 from helpers import datasets
 
@@ -95,14 +95,19 @@ def preprocess(images, size=224):
 
     The short side becomes 256 · size / 224 pixels (bicubic, antialiased), the center is cropped and
     x becomes (x − 127) / 128. ``images`` is uint8: one (height, width, 3), a batch or a list of any
-    sizes; gray ones, (height, width) or (height, width, 1), are repeated to three channels. Raises
+    sizes; gray ones, (height, width) or (height, width, 1), are repeated to three channels. Images
+    of Pillow are turned as their camera was held; tensors of TensorFlow are taken, too. Raises
     ``ValueError`` for other types and shapes, and if there is no image.
     """
-    images = [images] if isinstance(images, np.ndarray) and images.ndim < 4 else images
+    if isinstance(images, Image.Image) or len(getattr(images, "shape", [0] * 4)) < 4:
+        images = [images]
     if len(images) == 0:
         raise ValueError("there are no images; give at least one")
     batch = np.empty((len(images), size, size, 3), np.float32)
-    for i, image in enumerate(map(np.atleast_3d, images)):
+    for i, image in enumerate(images):
+        if isinstance(image, Image.Image):
+            image = ImageOps.exif_transpose(image).convert("RGB")
+        image = np.atleast_3d(np.asarray(image))
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3):
             have = f"{image.dtype} of shape {image.shape}"
             raise ValueError(f"image {i} is {have}, not uint8 of shape (height, width, 3)")

@@ -39,6 +39,10 @@ def check_gradient(f, x, gradient, *, step=1e-5, samples=None, rng=None, floor=1
             raise ValueError(f"{name}: got {got}, expected a NumPy array of float64")
     if gradient.shape != x.shape:
         raise ValueError(f"gradient: got shape {gradient.shape}, expected {x.shape}, as x has")
+    if x.size == 0:
+        raise ValueError("x: got an empty array, expected at least one number to check")
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng: got {rng!r}, expected a generator, np.random.default_rng(1)")
     if not step > 0:
         raise ValueError(f"step: got {step}, expected a positive number, such as 1e-5")
     if np.any(x + step == x - step):

@@ -6,6 +6,7 @@ and a cache; its backward pass takes the gradient with respect to that output, c
 the parameters. ``ValueError`` says which argument makes no sense, what came and what was expected.
 """
 
+import itertools
 import numbers
 
 import numpy as np
@@ -36,8 +37,8 @@ def conv2d(x, w, b, stride=1, padding="valid", groups=1, dilation=1):
     padded, inner = _pad(x, [dilation * (k - 1) + 1 for k in size], stride, padding)
     windows = _windows(padded, size, stride, dilation)
     y = np.empty((*windows.shape[:3], filters), x.dtype)
-    for images, columns in _chunks(windows, w):
-        np.matmul(columns, w.reshape(-1, filters), out=y[images].reshape(-1, filters))
+    for places, columns in _chunks(windows, w):
+        np.matmul(columns, w.reshape(-1, filters), out=y[places].reshape(-1, filters))
     y += b
     return y, (padded, w, stride, dilation, inner, y.shape)
 
@@ -55,12 +56,12 @@ def conv2d_backward(dz, cache):
     windows, dwindows = (_windows(a, size, stride, dilation) for a in (padded, dpadded))
     # Windows this far apart share no pixel, so that one += can add to all of them.
     down, right = (-(-(dilation * (k - 1) + 1) // stride) for k in size)
-    for images, columns in _chunks(windows, w):
-        rows = dz[images].reshape(-1, w.shape[3])
+    for places, columns in _chunks(windows, w):
+        rows = dz[places].reshape(-1, w.shape[3])
         dkernels += columns.T @ rows
-        dcolumns = np.matmul(rows, kernels.T, out=columns).reshape(windows[images].shape)
+        dcolumns = np.matmul(rows, kernels.T, out=columns).reshape(windows[places].shape)
         for i, j in np.ndindex(down, right):
-            dwindows[images, i::down, j::right] += dcolumns[:, i::down, j::right]
+            dwindows[places][:, i::down, j::right] += dcolumns[:, i::down, j::right]
     return dpadded[inner], dkernels.reshape(w.shape), dz.sum((0, 1, 2))
 
 
@@ -76,7 +77,7 @@ def max_pool(x, size=3, stride=2, padding="valid"):
     _check(fits, "padding", padding, f"less than size={size}, or a window holds only padding")
     windows = _windows(padded, (size, size), stride)
     y = windows[..., 0, 0, :].copy()
-    winner = np.zeros(y.shape, np.uint16)
+    winner = np.zeros(y.shape, np.uint16 if size <= 256 else np.uint32)
     for k, (r, t) in enumerate(np.ndindex(size, size)):
         np.copyto(winner, k, where=windows[..., r, t, :] > y)
         np.maximum(y, windows[..., r, t, :], out=y)
@@ -160,6 +161,7 @@ def dropout(x, rate, rng, training):
     Without ``training`` return x, where the paper (section 4.2) multiplies by 1 − rate instead.
     """
     _check(0 <= rate < 1, "rate", rate, "from 0 up to, but not including, 1")
+    _check_array("x", x, "*" * np.ndim(x))
     if not training:
         return x, x.dtype.type(1)
     mask = (rng.random(x.shape) >= rate).astype(x.dtype) / x.dtype.type(1 - rate)
@@ -202,10 +204,18 @@ def _windows(padded, size, stride, dilation=1):
 
 
 def _chunks(windows, w):
-    """For some images at a time: their slice, and a copy of their windows, one in each row."""
-    count = max(1, COLUMN_BYTES // max(1, windows[:1].nbytes))
-    for images in (slice(i, i + count) for i in range(0, len(windows), count)):
-        yield images, windows[images].copy().reshape(-1, w[..., 0].size)
+    """For a few places at a time: their slices, and a copy of their windows, one in each row.
+
+    Whole images if they fit into ``COLUMN_BYTES``, else rows of one, else a part of a row.
+    """
+    room, counts = COLUMN_BYTES // max(1, windows[:1, :1, :1].nbytes), []
+    for size in windows.shape[2::-1]:
+        counts.insert(0, max(1, min(size, room)))
+        room //= max(1, size)
+    starts = (range(0, n, count) for n, count in zip(windows.shape, counts, strict=False))
+    for corner in itertools.product(*starts):
+        places = tuple(slice(i, i + count) for i, count in zip(corner, counts, strict=True))
+        yield places, windows[places].copy().reshape(-1, w[..., 0].size)
 
 
 def _sum_neighbors(a, radius):

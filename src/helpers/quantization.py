@@ -11,6 +11,8 @@ import warnings
 
 import numpy as np
 
+from helpers.networks import check_finite, check_finite_images, check_finite_weights, layers_of
+
 RECIPES = {  # LiteRT Quantizer's name for each mode
     "float32": None,
     "float16": None,  # the converter's: there is no such recipe
@@ -28,8 +30,11 @@ def convert(source, mode="float32", calibration=None):
     calibration   float32 images (n, ...) whose activations set the ranges of ``"int8"``
 
     Raises ``ValueError`` for an unknown mode, calibration images missing, unneeded or misshapen,
-    a model with more inputs or outputs, or a file to be made ``"float16"``, which needs the model.
+    a model with more inputs or outputs or in half precision, a file to be made ``"float16"``, which
+    needs the model, and weights or images that hold NaN or infinity.
     """
+    if isinstance(source, str | os.PathLike):
+        raise ValueError(f"{source} is a path; give the file's bytes: Path(...).read_bytes()")
     if mode not in RECIPES or (mode == "float16" and isinstance(source, bytes)):
         what = "a file" if isinstance(source, bytes) else "a model"
         raise ValueError(
@@ -37,13 +42,43 @@ def convert(source, mode="float32", calibration=None):
         )
     if (calibration is not None) != (mode == "int8"):
         raise ValueError(f"mode={mode!r}: calibration= images go with 'int8', and only with it")
-    if not isinstance(source, bytes) and (len(source.inputs), len(source.outputs)) != (1, 1):
-        raise ValueError(
-            f"{source.name} has {len(source.inputs)} inputs and {len(source.outputs)} outputs; "
-            "give a model with one of each"
-        )
+    if not isinstance(source, bytes):
+        _check_model(source)
+    elif RECIPES[mode] is not None:
+        _check_file(source)
     data = source if isinstance(source, bytes) else _converted(source, mode == "float16")
     return data if RECIPES[mode] is None else _quantized(data, RECIPES[mode], calibration)
+
+
+def _check_model(model):
+    ends = [getattr(model, ends, None) for ends in ("inputs", "outputs")]
+    if None in ends:
+        raise ValueError(f"{model!r} is no built Sequential or functional model; give one")
+    if [len(tensors) for tensors in ends] != [1, 1]:
+        raise ValueError(
+            f"{model.name} has {len(ends[0])} inputs and {len(ends[1])} outputs; "
+            "give a model with one of each"
+        )
+    for name, layer in layers_of(model).items():
+        if layer.compute_dtype in ("float16", "bfloat16"):
+            raise ValueError(
+                f"layer {name!r} computes in {layer.compute_dtype}; build the model again under "
+                'keras.config.set_dtype_policy("float32") and give it these weights'
+            )
+    check_finite_weights(model)
+
+
+def _check_file(data):
+    """Look for NaN among a file's weights, which would become numbers with fewer bits."""
+    interpreter = _interpreter(data, 1)
+    for detail in interpreter.get_tensor_details():
+        if detail["dtype"] in (np.float32, np.float16):
+            try:
+                values = interpreter.get_tensor(detail["index"])
+            except ValueError:  # not a weight: it has no memory yet
+                continue
+            with np.errstate(over="ignore"):  # the converter writes infinity as the largest number
+                check_finite(detail["name"], 2 * values, "convert a model without them")
 
 
 def _converted(model, halve):
@@ -64,8 +99,7 @@ def _quantized(data, recipe_name, calibration):
         raise RuntimeError("install litert-quantizer, on Linux, macOS or in Colab") from error
     interpreter, ranges = _interpreter(data, 1), None
     if calibration is not None:
-        shape = tuple(interpreter.get_input_details()[0]["shape"][1:])
-        calibration = _checked(calibration, shape, "calibration")
+        calibration = _checked(calibration, interpreter.get_input_details()[0], "calibration")
         key, signature = next(iter(interpreter.get_signature_list().items()))
         samples = {key: [{signature["inputs"][0]: image[None]} for image in calibration]}
     with _quiet():
@@ -79,11 +113,15 @@ def run(data, images, threads=1, batch=100):
     """Outputs (n, ...) float32 of the LiteRT file ``data`` for float32 ``images`` (n, ...).
 
     Integer inputs and outputs are converted with their scale and zero point: x = Δ (q − q₀).
-    Raises ``ValueError`` for images of another shape or type, or bytes that are no LiteRT file.
+    A network that wants whole numbers themselves, such as pixels, is given images of their type.
+    Raises ``ValueError`` for images of another shape or type or with a pixel that is NaN or
+    infinite, or bytes that are no LiteRT file.
     """
     interpreter = _interpreter(data, threads)
     source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    images = _checked(images, tuple(source["shape"][1:]), "images")
+    images = _checked(images, source, "images")
+    if source["shape_signature"][0] > 0:  # converted for batches of one size
+        batch = int(source["shape_signature"][0])
     outputs = []
     for start in range(0, len(images), batch):
         chunk = images[start : start + batch]
@@ -105,6 +143,8 @@ def race(files, image, rounds=30, calls=10, threads=1):
     Returns ``{name: (rounds,) milliseconds}``, of each round the median call. Raises ``ValueError``
     as ``run`` does.
     """
+    if rounds < 1 or calls < 1:
+        raise ValueError(f"rounds={rounds}, calls={calls}: give whole numbers from 1")
     lanes = {name: _lane(data, image, threads) for name, data in files.items()}
     times, order = {name: [] for name in files}, list(files)
     for _ in range(rounds + 1):
@@ -118,7 +158,8 @@ def _lane(data, image, threads):
     """A function that calls the file once and says how many seconds that took."""
     interpreter = _interpreter(data, threads)
     source = interpreter.get_input_details()[0]
-    image = _checked(image[None], tuple(source["shape"][1:]), "image")
+    image = _checked(image[None], source, "image")
+    interpreter.resize_tensor_input(source["index"], image.shape)
     interpreter.allocate_tensors()
     image = _to_integers(image, source)
 
@@ -134,6 +175,8 @@ def _lane(data, image, threads):
 def _interpreter(data, threads):
     from ai_edge_litert.interpreter import Interpreter
 
+    if isinstance(data, str | os.PathLike):
+        raise ValueError(f"{data} is a path; give the file's bytes: Path(...).read_bytes()")
     try:
         with _quiet():
             return Interpreter(model_content=bytes(data), num_threads=threads)
@@ -141,18 +184,24 @@ def _interpreter(data, threads):
         raise ValueError(f"these {len(data)} bytes are no LiteRT file: {error}") from None
 
 
-def _checked(images, shape, name):
+def _checked(images, detail, name):
+    """The images as an array, if they are those that this input of a file (``detail``) takes."""
     images = np.asarray(images)
-    if images.dtype != np.float32 or images.shape[1:] != tuple(shape) or not len(images):
+    # Without a scale, the whole numbers are no quantized reals: the network wants them as they are.
+    dtype = np.dtype(np.float32 if detail["quantization"][0] else detail["dtype"])
+    shape = [side if side > 0 else "any" for side in detail["shape_signature"][1:]]
+    fits = images.ndim == 1 + len(shape) and images.dtype == dtype and len(images) > 0
+    if not fits or any(a not in ("any", b) for a, b in zip(shape, images.shape[1:], strict=True)):
         raise ValueError(
             f"{name} has shape {images.shape} and type {images.dtype}; "
-            f"expected float32 (n, {', '.join(map(str, shape))}) with n > 0"
+            f"expected {dtype} (n, {', '.join(map(str, shape))}) with n > 0"
         )
+    check_finite_images(name, images)
     return images
 
 
 def _to_integers(reals, detail):
-    if detail["dtype"] == np.float32:
+    if detail["dtype"] == np.float32 or not detail["quantization"][0]:
         return reals
     scale, zero = detail["quantization"]
     limits = np.iinfo(detail["dtype"])
@@ -160,7 +209,7 @@ def _to_integers(reals, detail):
 
 
 def _to_reals(values, detail):
-    if detail["dtype"] == np.float32:
+    if detail["dtype"] == np.float32 or not detail["quantization"][0]:
         return values
     scale, zero = detail["quantization"]
     return (scale * (values.astype(np.float32) - zero)).astype(np.float32)

@@ -1,7 +1,9 @@
 """A lab's first line: seeds, deterministic operations, quiet logs and the figure style."""
 
+import json
 import os
 import platform
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -15,17 +17,21 @@ def begin(seed=0):
     start-up logs and sets the figure style. The environment variable ``BOOK_SEED`` overrides
     ``seed``, so that a lab can be checked with another one.
 
-    Returns one line that describes the machine. Raises ``ValueError`` if ``BOOK_SEED`` or
-    ``BOOK_PROFILE`` has a value that makes no sense.
+    Returns one line that describes the machine; prints one if the home folder cannot be written.
+    Raises ``ValueError`` if ``BOOK_SEED`` or ``BOOK_PROFILE`` has a value that makes no sense, or
+    Keras is set to another backend, another order of axes or another precision than the book's.
     """
     _state["seed"] = _seed_from_environment(seed)
     profile()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    _check_home()
+    _check_backend()
     import keras
     import matplotlib.style
     import tensorflow as tf
 
+    _check_keras(keras)
     tf.get_logger().setLevel("ERROR")
     keras.utils.set_random_seed(_state["seed"])
     tf.config.experimental.enable_op_determinism()
@@ -68,6 +74,58 @@ def _seed_from_environment(default):
     if not text.isdigit() or int(text) >= 2**32:
         raise ValueError(f"BOOK_SEED is {text!r}; set it to a whole number from 0 to 2**32 - 1")
     return int(text)
+
+
+def home():
+    """The ``Path`` of the user's home folder, or ``None`` if there is none that can be written."""
+    path = Path(os.path.expanduser("~"))  # "~" itself if there is none
+    return path if path.is_dir() and os.access(path, os.W_OK) else None
+
+
+def _check_home():
+    if home() is None:
+        os.environ.setdefault("MPLCONFIGDIR", tempfile.mkdtemp(prefix="matplotlib-"))
+        if not os.environ.get("BOOK_DATA"):
+            print(
+                "There is no home folder to write to: downloads go to a temporary one. "
+                "To keep them, set BOOK_DATA to a folder of yours."
+            )
+
+
+def _keras_file():
+    folder = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    return Path(folder) / "keras.json"
+
+
+def _check_backend():
+    """Before Keras starts, since it cannot start with a backend that is not installed."""
+    path, variable = _keras_file(), os.environ.get("KERAS_BACKEND")
+    try:
+        settings = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):  # then Keras starts with its own settings
+        settings = {}
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} holds no settings of Keras: remove it and restart")
+    backend, where = (variable, "KERAS_BACKEND") if variable else (settings.get("backend"), path)
+    if backend not in (None, "tensorflow"):
+        raise ValueError(
+            f"Keras is set to {backend!r}, and the book needs 'tensorflow': "
+            f"change it in {where} and restart"
+        )
+
+
+def _check_keras(keras):
+    """What ``keras.json`` or an earlier line may have set."""
+    for what, value, expected, change in (
+        ("backend", keras.config.backend(), "tensorflow", "the variable KERAS_BACKEND"),
+        ("image_data_format", keras.config.image_data_format(), "channels_last", _keras_file()),
+        ("floatx", keras.config.floatx(), "float32", _keras_file()),
+    ):
+        if value != expected:
+            raise ValueError(
+                f"Keras has {what} {value!r}, and the book needs {expected!r}: "
+                f"change it in {change} and restart"
+            )
 
 
 def _cores():

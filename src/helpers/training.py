@@ -5,6 +5,7 @@ follows from (seed, epoch, step) alone, so a run that was killed goes on as if n
 """
 
 import json
+import numbers
 import sys
 import zlib
 from pathlib import Path
@@ -14,7 +15,10 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from helpers.batches import checked, crop_and_flip, pair, pipeline
 from helpers.files import replace
+
+__all__ = ["PaperSGD", "Run", "TrainingError", "crop_and_flip", "evaluate", "fit", "pipeline"]
 
 
 class TrainingError(RuntimeError):
@@ -41,74 +45,6 @@ class PaperSGD(keras.optimizers.SGD):
 
     def get_config(self):
         return {**super().get_config(), "decay": self.decay}
-
-
-def crop_and_flip(images, seed, crop=0, flip=False):
-    """Shift each image (n, h, w, c) by up to ``crop`` pixels each way, zeros beyond the border, and
-    mirror half of them left to right; two integers, ``seed``, decide all of it."""
-    count, height, width = tf.unstack(tf.shape(images)[:3])
-    if crop:
-        images = tf.pad(images, [[0, 0], [crop, crop], [crop, crop], [0, 0]])
-        start = tf.random.stateless_uniform((count, 2), seed, 0, 2 * crop + 1, tf.int32)
-        images = tf.gather(images, start[:, :1] + tf.range(height), axis=1, batch_dims=1)
-        images = tf.gather(images, start[:, 1:] + tf.range(width), axis=2, batch_dims=1)
-    if flip:
-        coins = tf.random.stateless_uniform((count, 1, 1, 1), seed + tf.constant([1, 0])) < 0.5
-        images = tf.where(coins, images[:, :, ::-1], images)
-    return images
-
-
-def pipeline(images, labels, batch=128, *, seed=None, epochs=1, skip=0, crop=0, flip=False):
-    """A ``tf.data.Dataset`` of batches: (n, h, w, c) float32 in [0, 1] and (n,) int32 labels.
-
-    images   (n, h, w) or (n, h, w, c), uint8, or float from 0 to 1
-    labels   (n,) whole numbers
-    seed     shuffle anew in each of ``epochs`` and augment; ``None``: in order, as they are
-    skip     batches to leave out at the start, without computing them
-    crop, flip   as in ``crop_and_flip``
-
-    Raises ``ValueError`` for arrays or options that do not fit.
-    """
-    images, labels = _checked(images, labels, batch)
-    if seed is None and (crop or flip):
-        raise ValueError("crop and flip are random: give a seed with them")
-    scale = 1 / 255 if images.dtype == np.uint8 else 1.0
-    seed = None if seed is None else seed % 2**30  # room for the sums below in 32 bits
-    pixels, targets = tf.constant(images), tf.constant(labels, tf.int32)
-
-    def order(epoch):
-        index = tf.range(len(labels))
-        if seed is not None:
-            index = tf.random.experimental.stateless_shuffle(index, tf.stack([seed, epoch]))
-        return tf.data.Dataset.from_tensor_slices(index).batch(batch)
-
-    def load(step, index):
-        x = tf.cast(tf.gather(pixels, index), tf.float32) * scale
-        if seed is not None:
-            x = crop_and_flip(x, tf.stack([seed + 1000003, step]), crop, flip)
-        return x, tf.gather(targets, index)
-
-    batches = tf.data.Dataset.range(epochs, output_type=tf.int32).flat_map(order)
-    steps = tf.data.Dataset.range(2**31 - 1, output_type=tf.int32)
-    batches = tf.data.Dataset.zip(steps, batches).skip(skip)
-    return batches.map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
-
-
-def _checked(images, labels, batch):
-    images, labels = np.asarray(images), np.asarray(labels)
-    images = images[..., None] if images.ndim == 3 else images
-    if images.ndim != 4 or labels.shape != (len(images),) or not len(images):
-        raise ValueError(
-            f"images {images.shape} and labels {labels.shape}: needs (n, h, w) or (n, h, w, c) "
-            "images and as many labels, at least one"
-        )
-    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
-        raise ValueError(f"labels are {labels.dtype} from {labels.min()}; needs integers from 0")
-    if images.dtype != np.uint8 and not (images.min() >= 0 and images.max() <= 1):
-        raise ValueError("images that are not uint8 must lie between 0 and 1: divide them by 255")
-    if batch < 1:
-        raise ValueError(f"batch is {batch}; it must be at least 1")
-    return images, labels
 
 
 class Run:
@@ -224,14 +160,16 @@ def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=
     Raises ``ValueError`` for arguments that do not fit, ``TrainingError`` if the loss stops being
     finite or the directory holds a damaged file or another run.
     """
-    if epochs < 1 or save_every < 1 or (patience is not None and patience < 1):
-        raise ValueError(f"epochs={epochs}, save_every={save_every}, patience={patience}: from 1")
-    images, labels = _checked(*train, batch)
-    held_out = pipeline(*validation, 500)
-    classes = model.output_shape[-1]
-    for part in (labels, validation[1]):
-        if np.max(part) >= classes:
-            raise ValueError(f"a label is {np.max(part)}, but the network has {classes} classes")
+    for name, value in {"epochs": epochs, "save_every": save_every, "patience": patience}.items():
+        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 1
+        if not whole and not (name == "patience" and value is None):
+            raise ValueError(f"{name}={value!r}: give a whole number from 1")
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ValueError(f"optimizer is {optimizer!r}; give an object, such as PaperSGD(0.01)")
+    images, labels = checked(*pair("train", train), batch)
+    held_out = pipeline(*pair("validation", validation), 500)
+    for name, part in (("train", (images, labels)), ("validation", checked(*validation, 1))):
+        _check_fits(model, name, *part)
     optimizer.build(model.trainable_variables)
     arrays = [images, labels, *map(np.asarray, validation)]
     run = Run(model, optimizer, directory, {
@@ -258,6 +196,31 @@ def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=
                 run.save()
     run.restore_best()
     return run.history
+
+
+def _check_fits(model, name, images, labels):
+    """Raise ``ValueError`` if the network cannot take these images, or has not so many classes."""
+    if len(getattr(model, "inputs", None) or []) != 1 or len(model.outputs) != 1:
+        raise ValueError(
+            f"{model.name!r} is not built, or has not one input and one output; give a functional "
+            "network, or a Sequential one that begins with keras.Input((height, width, channels))"
+        )
+    wanted, classes = model.inputs[0].shape[1:], model.outputs[0].shape[-1]
+    if len(wanted) == 2 and images.shape[3] == 1:  # Keras drops the one channel
+        wanted = (*wanted, 1)
+    if len(wanted) != 3 or any(
+        a not in (None, b) for a, b in zip(wanted, images.shape[1:], strict=True)
+    ):
+        raise ValueError(
+            f"the {name} images are {images.shape[1:]} (height, width, channels), but the network "
+            f"{model.name!r} takes {tuple(wanted)}; bring one of the two to the other"
+        )
+    if len(model.outputs[0].shape) != 2:
+        raise ValueError(f"the network gives {model.outputs[0].shape}, not (images, classes)")
+    if labels.max() >= classes:
+        raise ValueError(
+            f"a label is {labels.max()}, but the network has {classes} classes, from 0"
+        )
 
 
 def _plain(config):

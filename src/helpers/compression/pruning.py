@@ -12,8 +12,10 @@ def prune(model, sparsity):
     sparsity   the share of each kernel to remove, 0 to 1; or ``{layer name: share}``, where
                layers that are not named stay as they are
 
-    Prune before sharing: pruning a shared kernel ends the sharing. Raises ``ValueError`` for a
-    share out of range or an unknown layer, as do the others below.
+    Prune before sharing: pruning a shared kernel ends the sharing. A file that Keras saves has the
+    zeros, but not what keeps them: after loading, prune again with the same shares. Raises
+    ``ValueError``, before it changes anything, for a share out of range, an unknown layer, weights
+    that are NaN or infinite, and a network without kernels or not built, as do the others below.
     """
     for _, kernel, share in per_layer(model, sparsity, 0, 1, "the sparsity"):
         order = np.argsort(np.abs(kernel.numpy()), axis=None, kind="stable")
@@ -32,6 +34,7 @@ class GradualPruning(keras.callbacks.Callback):
 
     ``sparsity``: the final one, as in ``prune``; reached after ``steps`` batches, with a pruning
     every ``every`` batches. It starts from no sparsity: what was pruned before may grow again.
+    Another ``fit`` of the same model goes on where the last one ended.
     """
 
     def __init__(self, sparsity, steps, every=20):
@@ -39,17 +42,25 @@ class GradualPruning(keras.callbacks.Callback):
         if steps < 1 or every < 1:
             raise ValueError(f"steps={steps}, every={every}: give whole numbers from 1")
         self.sparsity, self.steps, self.every, self.step = sparsity, steps, every, 0
+        self.goals = self.begun = None
 
     def set_model(self, model):
         super().set_model(model)  # Keras calls this before it traces the training step
-        prune(model, dict.fromkeys(self._goals(), 0.0))
+        if self.begun is not model:
+            goals = per_layer(model, self.sparsity, 0, 1, "the final sparsity")
+            self.goals, self.begun, self.step = {name: goal for name, _, goal in goals}, model, 0
+            prune(model, dict.fromkeys(self.goals, 0.0))
 
-    def _goals(self):
-        goals = per_layer(self.model, self.sparsity, 0, 1, "the final sparsity")
-        return {name: final for name, _, final in goals}
+    def on_train_begin(self, logs=None):
+        self.before = self.step - int(self.model.optimizer.iterations)
 
     def on_train_batch_end(self, batch, logs=None):
-        self.step += 1
-        if self.step <= self.steps and (self.step % self.every == 0 or self.step == self.steps):
-            goals = self._goals().items()
+        last, self.step = self.step, self.before + int(self.model.optimizer.iterations)
+        due = self.step // self.every > last // self.every or self.step >= self.steps
+        if last < self.steps and due:  # a call may stand for many steps (steps_per_execution)
+            goals = self.goals.items()
             prune(self.model, {k: cubic_sparsity(self.step, self.steps, s) for k, s in goals})
+
+    def on_train_end(self, logs=None):
+        if self.step < self.steps:
+            print(f"pruned for {self.step} of {self.steps} steps: another fit with this goes on")

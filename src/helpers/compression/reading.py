@@ -74,6 +74,7 @@ class _Given(keras.initializers.Initializer):
         require(self.arrays, f"it has no weights for layer {self.layer!r}")
         array, where = self.arrays.pop(0), f"layer {self.layer!r} wants weights of shape"
         require(array.shape == tuple(shape), f"{where} {shape}, the file has {array.shape}")
+        require(np.isfinite(array).all(), f"a weight of layer {self.layer!r} is NaN or infinite")
         return tf.convert_to_tensor(array)
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from helpers.compression.ties import per_layer, tie
+from helpers.compression.ties import kernels, per_layer, tie
+from helpers.networks import check_finite, check_finite_weights
 
 
 def kmeans(values, clusters, iterations=50):
@@ -10,7 +11,11 @@ def kmeans(values, clusters, iterations=50):
 
     That start keeps centroids for the few large weights (Deep Compression, section 3.2). Returns
     the centroids, (clusters,) float64, and each value's cluster from 0, in the shape of values.
+    Raises ``ValueError`` for no values, values that are NaN or infinite, or no cluster.
     """
+    if clusters < 1 or np.size(values) == 0:
+        raise ValueError(f"{clusters} clusters for {np.size(values)} values; give 1 or more")
+    check_finite("the array of values", values)
     ordered = np.sort(values, axis=None).astype(np.float64)
     total = np.r_[0, np.cumsum(ordered)]
     centroids = np.linspace(ordered[0], ordered[-1], clusters)
@@ -41,7 +46,12 @@ def round_for_storage(model, bias_values=16):
     """Round, in place: shared weights to float16, and each layer's biases to a few values.
 
     ``bias_values`` is how many; a layer with less than four times as many biases keeps them all.
+    Raises ``ValueError``, before it changes anything, if the network is not built or a weight is
+    NaN, infinite or too large.
     """
+    kernels(model)
+    check_finite_weights(model)
+    rounded = []
     for weight in model.weights:
         values = weight.numpy()
         if weight.name == "bias" and values.size >= 4 * bias_values:
@@ -50,4 +60,6 @@ def round_for_storage(model, bias_values=16):
         if weight.name == "bias" or getattr(weight.constraint, "clusters", 0):
             if np.abs(values).max() > np.finfo(np.float16).max:
                 raise ValueError(f"{weight.path} has values over 65,504, too large for float16")
-            weight.assign(values.astype(np.float16).astype(np.float32))
+            rounded.append((weight, values.astype(np.float16).astype(np.float32)))
+    for weight, values in rounded:
+        weight.assign(values)

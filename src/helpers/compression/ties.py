@@ -6,10 +6,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from helpers.networks import check_finite, kernels_of, layers_of
+
 
 def kernels(model):
-    """The kernels of the model, which pruning and sharing work on: ``{layer name: variable}``."""
-    return {layer.name: layer.kernel for layer in model.layers if hasattr(layer, "kernel")}
+    """The kernels of the model, which pruning and sharing work on: ``{layer name: variable}``.
+
+    Those of a network within the network are called ``backbone/conv1``; the two of a separable
+    convolution ``conv/depthwise_kernel`` and ``conv/pointwise_kernel``. Raises ``ValueError`` if
+    there is none, or the network is not built.
+    """
+    found = {}
+    for name, layer in layers_of(model).items():
+        for key, kernel in kernels_of(layer).items():
+            found[name if key == "kernel" else f"{name}/{key}"] = kernel
+    if not found:
+        raise ValueError(f"{model.name!r} has no layer with a kernel; there is nothing to do")
+    return found
 
 
 class Tied(keras.constraints.Constraint):
@@ -49,12 +62,23 @@ def tie(model, kernel, codes, clusters=0):
 
 
 def per_layer(model, setting, least, most, what):
-    """Triples of layer name, kernel and setting: one value for all, or a dict by layer name."""
+    """Triples of layer name, kernel and setting: one value for all, or a dict by layer name.
+
+    Checks all before anything is changed. One value for all leaves out tables that are no kernels,
+    such as embeddings, and says so.
+    """
     known = kernels(model)
-    setting = setting if isinstance(setting, dict) else dict.fromkeys(known, setting)
+    if not isinstance(setting, dict):
+        setting, ids = dict.fromkeys(known, setting), {id(kernel) for kernel in known.values()}
+        tables = [w for w in model.trainable_weights if len(w.shape) > 1 and id(w) not in ids]
+        for weight in tables:
+            print(f"left out: {weight.path}, which is no kernel")
+    if not setting:
+        raise ValueError(f"{what} is given for no layer; name one of {', '.join(known)}")
     for name, value in setting.items():
         if name not in known:
             raise ValueError(f"no layer with a kernel is called {name!r}; use {', '.join(known)}")
         if not least <= value <= most:
             raise ValueError(f"{what} of {name!r} is {value}; give one from {least} to {most}")
+        check_finite(f"{name}'s kernel", known[name].numpy(), "go back to an earlier copy")
     return [(name, known[name], value) for name, value in setting.items()]

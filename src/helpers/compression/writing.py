@@ -19,6 +19,7 @@ from helpers.compression.layout import (
     settings_of,
 )
 from helpers.compression.reading import unpack
+from helpers.networks import check_finite_weights
 
 
 def pack(model):
@@ -28,10 +29,12 @@ def pack(model):
     rounded before. What only training needs (optimizer, regularizers, constraints) is left out.
     The file: 17 fixed bytes; the header (deflated JSON: layers, tables of frequencies); gaps and
     cluster numbers, coded by asymmetric numeral systems; codebooks and unshared weights (float16
-    if exact, else float32). Raises ``ValueError`` for a model that ``unpack`` would refuse.
+    if exact, else float32). Raises ``ValueError`` for a model that ``unpack`` would refuse, such
+    as one with a weight that is NaN or infinite.
     """
     if not isinstance(model, keras.Model) or not getattr(model, "outputs", None):
         raise ValueError(f"pack takes a built functional or sequential model, not {model!r}")
+    check_finite_weights(model)
     header, coder, plain = _architecture(model), stream.stack.AnsCoder(), b""
     arrays = [weight.numpy() for weight in model.weights]
     header["arrays"] = []
@@ -77,7 +80,8 @@ def _architecture(model):
         function = getattr(layer, "activation", keras.activations.linear)
         known = LAYERS.get(kind) is type(layer) and function in ACTIVATIONS.values()
         if not known or layer.compute_dtype != "float32":
-            what = f"{kind} with {function.__name__} in {layer.compute_dtype}"
+            called = getattr(function, "__name__", type(function).__name__)
+            what = f"{kind} with {called} in {layer.compute_dtype}"
             can = ", ".join([*LAYERS, *ACTIVATIONS])
             raise ValueError(f"cannot pack layer {layer.name!r}, a {what}; in float32, {can} can")
         own = {}
