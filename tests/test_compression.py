@@ -500,7 +500,7 @@ def test_declared_sizes_make_no_room(packed):
     def units(value):
         return lambda header: header["layers"][-1][1].__setitem__("units", value)
 
-    began = time.monotonic()
+    began = time.process_time()
     refused(hostile(packed, shape([2**30, 2**30])), "more than the limit")
     refused(hostile(packed, shape([2**30] * 9)), "counts")
     refused(hostile(packed, shape([2**26])), "more than the limit")
@@ -517,7 +517,7 @@ def test_declared_sizes_make_no_room(packed):
     refused(assemble(zlib.compress(b"9" * 200_000), b"", 0))
     with pytest.raises(PackedFileError, match="more than the limit"):
         unpack(packed, max_weights=100)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 600_000  # kB
 
 
