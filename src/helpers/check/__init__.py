@@ -58,6 +58,7 @@ ROOMS = [
     "backward",  # lab 03
     "training",  # lab 04
     "transfer",  # lab 07
+    "examples",  # lab 07
     "compression",  # lab 11
     "quantization",  # lab 12
 ]

@@ -182,7 +182,7 @@ CHECKS = [
         "the range is not widened to hold zero": lambda low, high: (
             (high - low) / 255, -128 - round(255 * low / (high - low))
         ),
-        "the range is divided by 256, but 256 codes have 255 steps between them": lambda low, high: (
+        "the range is divided by 256, but 256 codes have 255 steps": lambda low, high: (
             (max(high, 0.0) - min(low, 0.0)) / 256,
             -128 - round(256 * min(low, 0.0) / (max(high, 0.0) - min(low, 0.0))),
         ),
