@@ -226,7 +226,7 @@ def test_layer_table_says_what_it_does_not_count_and_refuses_what_it_cannot(caps
     own(np.zeros((1, 4), np.float32))
     any_size = keras.Input((None, None, 3))
     for model, message in (
-        (own, "would lack 15 parameters of 'own'"),
+        (own, "would lack 15 parameters of 'own"),
         (keras.Sequential([keras.layers.Dense(3)]), "has no weights yet"),
         (keras.Model(any_size, keras.layers.Conv2D(2, 3)(any_size)), "for images of one size"),
     ):

@@ -149,7 +149,7 @@ def test_wrong_dtypes():
     assert "dtype int64 came, float64 expected" in sentence(lambda x: (2 * x).astype(np.int64))
     found = sentence(lambda x: (2 * x).astype(np.float32))
     assert found.endswith("dtype float32 came, float64 expected (keep the input's precision)")
-    assert "int64 3 came, float64 3 expected" in sentence(lambda x: int(x.sum()), SUM)
+    assert "(was the result made of whole numbers?)" in sentence(lambda x: int(x.sum()), SUM)
     assert "dtype complex128 came" in sentence(lambda x: 2 * x + 0j)
     assert "dtype bool came" in sentence(lambda x: x > 0)
 
@@ -454,7 +454,7 @@ def test_texts_and_whole_numbers():
     assert difference(3, np.int32(3)) is None
     assert difference(3.0, np.int64(3)) == "float64 3 came, int64 3 expected"
     assert difference(np.array([1, 2], np.int8), np.array([1, 2])) is None
-    assert difference(True, True) is None and difference(1, True)
+    assert difference(True, True) is None and difference(2, True)
     assert same((1, [2.0]), (1, [2.0])) and not same((1,), (1, 2)) and not same("a", 1)
 
 

@@ -194,7 +194,7 @@ def spoil_unreadable(root):
     [
         (spoil_nothing, r"--data .*absent is not a folder"),
         (spoil_splits, r"has no folder val or validation, and no such TFRecords"),
-        (spoil_folders, r"val has no class folders: sort its images"),
+        (spoil_folders, r"val has no class folders: sort its 0 files"),
         (spoil_empty, r"1 empty class folders: .*train/n02084071 \(it is empty\); fill or remove"),
         (spoil_single, r"images of 1 classes, val of 1;.* at least two"),
         (spoil_names, r"only in train: n04037443; only in val: dog\. Both need the same"),
@@ -351,7 +351,7 @@ def test_a_batch_that_does_not_fit_is_refused(folder, tmp_path, monkeypatch, cap
     class Four:
         num_replicas_in_sync = 4
 
-    monkeypatch.setattr(imagenet, "start", lambda args, workers: Four())
+    monkeypatch.setattr(steps, "start", lambda args, workers: Four())
     assert imagenet.main([*flags, "--batch", "6"]) == 2
     assert "--batch 6 is not divisible by the 4 devices" in capsys.readouterr().err
 

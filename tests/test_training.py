@@ -163,7 +163,8 @@ def test_patience_ends_training_and_more_epochs_go_on(tmp_path):
 def test_another_run_in_the_directory_is_refused_with_the_names_of_what_differs(tmp_path):
     run_here(tmp_path)
     with pytest.raises(
-        training.TrainingError, match=r"other settings: batch, seed; choose another"
+        training.TrainingError,
+        match=r"other settings: batch \(8 then, 4 now\), seed \(5 then, 6 now\)\. To go on",
     ):
         run_here(tmp_path, PROGRAM.replace("batch=8", "batch=4").replace("seed=5", "seed=6"))
     with pytest.raises(training.TrainingError, match="other settings: optimizer"):

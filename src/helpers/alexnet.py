@@ -69,7 +69,9 @@ class GroupedConv2D(keras.layers.Conv2D):
             strict=True,
         )
         outputs = [
-            tf.nn.conv2d(x, w, self.strides, self.padding.upper(), dilations=self.dilation_rate)
+            tf.nn.convolution(
+                x, w, self.strides, self.padding.upper(), dilations=self.dilation_rate
+            )
             for x, w in parts
         ]
         y = tf.concat(outputs, axis=-1)
