@@ -224,10 +224,12 @@ def _check_fits(model, name, images, labels):
 
 
 def _plain(config):
-    """Of a Keras configuration, what decides the result: no names, which Keras numbers as it goes,
-    and no nested objects."""
-    kept = {name: value for name, value in config.items() if name != "name"}
-    return {k: v for k, v in kept.items() if isinstance(v, int | float | str | list | tuple)}
+    """A Keras configuration without the names, which Keras numbers as it goes."""
+    if isinstance(config, dict):
+        return {key: _plain(value) for key, value in config.items() if key != "name"}
+    if isinstance(config, list | tuple):
+        return [_plain(value) for value in config]
+    return config
 
 
 def evaluate(model, images, labels):
