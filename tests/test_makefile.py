@@ -51,5 +51,5 @@ def test_serving_takes_the_next_port_when_one_is_taken():
     with serve.server(18765) as first, serve.server(18765) as second:
         assert second.server_port > first.server_port
         Thread(target=second.handle_request, daemon=True).start()
-        page = urllib.request.urlopen(f"http://localhost:{second.server_port}/index.html")
+        page = urllib.request.urlopen(f"http://localhost:{second.server_port}/intro.html")
         assert b"ImageNet" in page.read()
