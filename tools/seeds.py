@@ -21,6 +21,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from tqdm import tqdm
 
 from helpers import claims
+from helpers.files import replace
 
 SEEDS = range(5)
 FILE = Path(claims.__file__).parent / "assets" / claims.SEEDS
@@ -72,9 +73,8 @@ def store(stem, runs):
             for s, v in stored[name].items()
         )
         labs.append(f" {json.dumps(name)}: {{\n" + ",\n".join(lines) + "\n }")
-    fresh = FILE.with_suffix(".new")
-    fresh.write_text("{\n" + ",\n".join(labs) + "\n}\n", encoding="utf-8")
-    os.replace(fresh, FILE)
+    text = "{\n" + ",\n".join(labs) + "\n}\n"
+    replace(FILE, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def refresh(path):
@@ -85,9 +85,7 @@ def refresh(path):
         for output in cell.get("outputs", []):
             if "text" in output:
                 output.text = claims.CLAIM_LINE.sub(restated, output.text)
-    fresh = path.with_suffix(".new")
-    nbformat.write(notebook, fresh)
-    os.replace(fresh, path)
+    replace(path, lambda partial: nbformat.write(notebook, partial))
 
 
 def restated(match):
