@@ -1,0 +1,378 @@
+// The figure: draw a garment or choose a picture, and see what the network says, what its first
+// layer sees, how it is deceived, and which pixels matter. The network is loaded on the first use.
+window.ImageNetMoment = window.ImageNetMoment || {};
+
+window.ImageNetMoment.figure = function (element, config) {
+  "use strict";
+  const { GRID, draw, pictureOf, pictureFrom, toText, fromText } = window.ImageNetMoment.drawing();
+  const { classes, brightest, shape, samples, scripts, kilobytes } = config;
+  const [height, width, depth] = shape;
+  const NAME = "network", SIZE = 336, PEN = 26; // of the canvas; the pen's width in GRID
+  const VIEWS = [["first", "First layer"], ["attack", "Deceive it"], ["matters", "What matters"]];
+
+  function h(tag, attributes = {}, ...children) {
+    const made = document.createElement(tag);
+    for (const [key, value] of Object.entries(attributes)) {
+      if (typeof value === "function") made.addEventListener(key, value);
+      else if (value !== false && value !== null) made.setAttribute(key, value);
+    }
+    made.append(...children.flat());
+    return made;
+  }
+  const percent = (share) => (share > 0.995 && share < 1 ? "over 99%" : Math.round(100 * share) + "%");
+  const bytesOf = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const pictures = samples.map(({ pixels }) => Float32Array.from(bytesOf(pixels), (value) => (value / 255) * brightest));
+
+  const state = { sample: null, strokes: [], view: "first", eps: 8, steps: 10, map: "slopes", fill: true };
+  let photograph = null, invert = false; // a reader's own picture; it stays out of the address
+  let network = null, loading = null, run = null, first = null, pen = null, turn = 0;
+
+  // --- the network: loaded once, on the first use -------------------------------------------------
+  function script(source) {
+    return new Promise((resolve, reject) => {
+      document.head.append(h("script", { src: source, load: resolve, error: () => reject(new Error("a script is missing")) }));
+    });
+  }
+
+  async function load() {
+    told.textContent = "The network is being loaded.";
+    const begun = performance.now();
+    await Promise.all(scripts.map(script)); // each defines one function; their order does not matter
+    const { packedFile, layers, engine, worker, packed } = window.ImageNetMoment;
+    const file = await packedFile().unpack(bytesOf(packed)), { Network, softmax } = engine(layers());
+    network = new Network(file);
+    network.softmax = softmax;
+    first = network.layers.find((layer) => layer.shape.length === 3 && layer.kind === "Activation")
+      || network.layers.find((layer) => layer.shape.length === 3);
+    run = (...call) => {
+      try {
+        run = worker(file);
+      } catch { // a browser that allows no second thread: in this one then
+        run = async (method, ...given) => network[method](...given);
+      }
+      return run(...call);
+    };
+    const count = file.arrays.reduce((sum, { values }) => sum + values.length, 0);
+    const digest = file.digest.toString(16).padStart(8, "0");
+    told.textContent = `This page has just ${scripts.length ? "loaded" : "unpacked"} a whole ${config.name}`
+      + ` in ${kilobytes} kB and ${((performance.now() - begun) / 1000).toFixed(1)} s: ${count.toLocaleString("en-US")}`
+      + ` weights, whose checksum, ${digest}, is the one in its file. Nothing that you draw leaves it.`;
+  }
+
+  // --- the parts of the page ----------------------------------------------------------------------
+  const canvas = h("canvas", {
+    class: "net-canvas", width: SIZE, height: SIZE, tabindex: 0, role: "application",
+    "aria-label": "Drawing", "aria-describedby": "net-keys",
+  });
+  const context = canvas.getContext("2d");
+  const keys = h("p", { id: "net-keys", class: "net-hidden" },
+    "Arrow keys move the pen, with Shift in small steps. Space sets it down and lifts it. Delete clears the drawing.");
+  const hint = h("p", { class: "net-hint", "aria-hidden": "true" }, "Draw here: a T-shirt, trousers, a shoe");
+  const keyHint = h("p", { class: "net-keyhint", "aria-hidden": "true" }, "arrows move, space draws, delete clears");
+  const clear = h("button", { type: "button", click: () => { restore({}); changed(); } }, "Clear");
+  const fill = h("input", { type: "checkbox", checked: "", change: () => { state.fill = fill.checked; changed(); } });
+  const given = h("canvas", { width, height, role: "img", "aria-label": "What the network is given" });
+  const says = h("p", { class: "net-says" }, "Draw, or choose a picture.");
+  const heard = h("p", { class: "net-hidden", role: "status", "aria-live": "polite" });
+  const told = h("p", { class: "net-told" }, `The network, ${kilobytes} kB, is loaded when you begin.`);
+  const bars = classes.map((name) => {
+    const bar = h("span", { class: "net-bar" }), share = h("span", { class: "net-share" });
+    return { bar, share, row: h("li", {}, h("span", { class: "net-name" }, name), h("span", { class: "net-track", "aria-hidden": "true" }, bar), share) };
+  });
+  const thumbnails = pictures.map((picture, k) => {
+    const small = h("canvas", { width, height, "aria-hidden": "true" });
+    paint(small, picture);
+    return h("button", {
+      type: "button", class: "net-sample", "aria-pressed": "false", "aria-label": `Picture ${k + 1}: ${classes[samples[k].label]}`,
+      title: classes[samples[k].label], click: () => { restore({ sample: k }); changed(); },
+    }, small);
+  });
+  const stage = h("div", { class: "net-stage" });
+  const explains = h("p", { class: "net-explains" });
+  const controls = h("div", { class: "net-controls" });
+
+  function choice(legend, key, options, label = true) {
+    const inputs = options.map(([value, text]) => {
+      const input = h("input", { type: "radio", name: `net-${key}`, change: () => { state[key] = value; changed(); } });
+      return { input, value, label: h("label", {}, input, h("span", {}, text)) };
+    });
+    const set = h("fieldset", { class: "net-choice" }, h("legend", { class: label ? "" : "net-hidden" }, legend), inputs.map((one) => one.label));
+    set.show = () => inputs.forEach(({ input, value }) => { input.checked = state[key] === value; });
+    return set;
+  }
+
+  const slider = h("input", { id: "net-eps", type: "range", min: 0, max: 32, step: 1, input: () => { state.eps = Number(slider.value); changed(); } });
+  const slid = h("output", { for: "net-eps" });
+  const sets = {
+    view: choice("Look inside", "view", VIEWS),
+    steps: choice("Attack", "steps", [[1, "one step (FGSM)"], [10, "ten steps (PGD)"]]),
+    map: choice("Map", "map", [["slopes", "slopes"], ["hiding", "hide and see"]]),
+  };
+  const epsilon = h("div", { class: "net-slider" }, h("label", { for: "net-eps" }, "Change of a pixel, at most "), slid, slider);
+
+  const own = h("input", { type: "file", accept: "image/*", id: "net-own", change: async () => {
+    if (!own.files.length) return;
+    try {
+      const opened = await createImageBitmap(own.files[0]);
+      restore({});
+      photograph = opened;
+      changed();
+    } catch {
+      says.textContent = heard.textContent = "This file is no picture that the browser can open.";
+    }
+  } });
+  const inverted = h("input", { type: "checkbox", change: () => { invert = inverted.checked; changed(); } });
+  const upload = config.images ? [h("label", { class: "net-own", for: "net-own" }, "Your own picture ", own), h("label", {}, inverted, " dark on white: invert")] : [];
+
+  const box = h("div", { class: "net" },
+    h("div", { class: "net-input" },
+      h("div", { class: "net-paper" }, canvas, hint, keyHint), keys,
+      h("div", { class: "net-tools" }, clear, h("label", {}, fill, " fill outlines"), upload)),
+    h("div", { class: "net-output" },
+      h("div", { class: "net-answer" }, given, says), heard,
+      h("ol", { class: "net-bars", "aria-label": "How sure the network is of each class" }, bars.map(({ row }) => row))),
+    samples.length ? h("div", { class: "net-samples", role: "group", "aria-label": "Pictures from the test set" }, thumbnails) : [],
+    h("div", { class: "net-inside" }, sets.view, controls, stage, explains),
+    told);
+
+  // --- pictures -----------------------------------------------------------------------------------
+  // Paint numbers on a canvas of their size; colour(value) gives red, green, blue.
+  function paint(target, values, colour) {
+    const pen = target.getContext("2d"), image = pen.createImageData(target.width, target.height);
+    const channels = values.length / (target.width * target.height);
+    for (let i = 0; i < target.width * target.height; i++) {
+      const at = i * channels, last = Math.min(channels, 3) - 1;
+      const rgb = colour ? colour(values[at]) : [0, 1, 2].map((c) => (255 * values[at + Math.min(c, last)]) / brightest);
+      image.data.set([...rgb, 255], 4 * i);
+    }
+    pen.putImageData(image, 0, 0);
+  }
+
+  function card(values, caption, colour, label) {
+    const small = h("canvas", { width, height, role: "img", "aria-label": label || caption });
+    paint(small, values, colour);
+    return h("figure", { class: "net-card" }, small, h("figcaption", {}, caption));
+  }
+
+  const blend = (from, to, share) => from.map((value, c) => value + (to[c] - value) * Math.min(Math.max(share, 0), 1));
+  const DARK = [20, 24, 32], ORANGE = [255, 170, 60], BLUE = [90, 170, 255], GRAY = [128, 128, 128];
+
+  // --- what is looked at ----------------------------------------------------------------------------
+  function current() {
+    if (photograph) return pictureFrom(photograph, shape, brightest, invert);
+    if (state.sample !== null) return pictures[state.sample];
+    return state.strokes.length ? pictureOf(state.strokes, shape, brightest, state.fill) : null;
+  }
+
+  function paper(picture) {
+    context.fillStyle = "#000";
+    context.fillRect(0, 0, SIZE, SIZE);
+    if (picture && !state.strokes.length) {
+      const small = h("canvas", { width, height });
+      paint(small, picture);
+      context.imageSmoothingEnabled = false;
+      context.drawImage(small, 0, 0, SIZE, SIZE);
+    }
+    context.save();
+    context.scale(SIZE / GRID, SIZE / GRID);
+    draw(context, state.strokes, PEN, "#fff");
+    if (pen && pen.keyboard) {
+      context.strokeStyle = pen.down ? "#ffaa3c" : "#5aaaff";
+      context.lineWidth = 5;
+      context.beginPath();
+      context.arc(pen.x, pen.y, 16, 0, 7);
+      context.stroke();
+    }
+    context.restore();
+  }
+
+  const best = (shares) => shares.indexOf(Math.max(...shares));
+
+  function answer(picture) {
+    let maps = null;
+    const shares = network.softmax(network.forward(picture, (layer, y) => {
+      if (layer === first) maps = Float32Array.from(y);
+    }));
+    const winner = best(shares);
+    bars.forEach(({ bar, share, row }, k) => {
+      bar.style.width = 100 * shares[k] + "%";
+      share.textContent = percent(shares[k]);
+      row.classList.toggle("net-winner", k === winner);
+    });
+    const truth = state.sample === null ? "" : ` The label says ${classes[samples[state.sample].label]}.`;
+    says.textContent = `It says ${classes[winner]}, ${percent(shares[winner])}.${truth}`;
+    return { shares, winner, maps };
+  }
+
+  // --- looking inside -------------------------------------------------------------------------------
+  const inside = {
+    async first(picture, { maps }) {
+      if (!maps) return [[], "This network has no layer that gives maps."];
+      const [rows, columns, count] = first.shape, most = maps.reduce((a, b) => Math.max(a, b), 1e-9);
+      const tiles = h("div", { class: "net-maps", role: "img", "aria-label": `${Math.min(count, 24)} maps of the first layer` });
+      for (let k = 0; k < Math.min(count, 24); k++) {
+        const tile = h("canvas", { width: columns, height: rows });
+        paint(tile, maps.filter((_, i) => i % count === k), (value) => blend(DARK, ORANGE, value / most));
+        tiles.append(tile);
+      }
+      return [[tiles], `The first layer has ${count} filters. Each looks at every place of the picture through a small window;`
+        + " its map is bright where the window holds what it answers to: an edge in one direction, a patch of cloth."];
+    },
+
+    async attack(picture, { shares, winner }) {
+      const box = (state.eps / 255) * brightest;
+      const changed = await run("attack", picture, winner, box, state.steps, brightest);
+      const after = network.softmax(network.forward(changed)), now = best(after);
+      const most = Math.max(box, 1e-9), added = changed.map((value, i) => value - picture[i]);
+      const cards = [
+        card(picture, `${classes[winner]}, ${percent(shares[winner])}`, null, "before"),
+        card(added, state.eps ? `added, ×${Math.round(brightest / most / 2) || 1}` : "nothing added",
+          (value) => (value < 0 ? blend(GRAY, BLUE, -value / most) : blend(GRAY, ORANGE, value / most)), "what was added, magnified"),
+        card(changed, `${classes[now]}, ${percent(after[now])}`, null, "after"),
+      ];
+      const held = now === winner ? `It still says ${classes[now]}, ${percent(after[now])}.`
+        : `It now says ${classes[now]}, ${percent(after[now])}, and said ${classes[winner]} before.`;
+      return [cards, `${held} No pixel has changed by more than ${state.eps} of 255 steps of brightness. The change goes where the`
+        + " gradient of the loss with respect to the pixels points; the weights stay as they are."];
+    },
+
+    async matters(picture, { winner }) {
+      const hiding = state.map === "hiding";
+      const map = await run(hiding ? "occlusion" : "saliency", picture, winner);
+      const most = map.reduce((a, b) => Math.max(a, b), 1e-9);
+      const name = classes[winner];
+      const text = hiding ? `Orange: where a black square of 6×6 pixels lowers the score of ${name} most. Black is itself a guess: to this`
+          + " network it means “nothing there”, and a hole can look like another garment."
+        : `Orange: pixels whose brightness moves the score of ${name} most, for a very small change. That is a slope and not a reason:`
+          + " pixels of the empty ground often have one, too.";
+      return [[card(picture, "the picture"), card(map, hiding ? "hide and see" : "slopes", (value) => blend(DARK, ORANGE, value / most))],
+        `${text} Compare the two maps; where they disagree, neither is “what it looked at”.`];
+    },
+  };
+
+  // --- after every change ---------------------------------------------------------------------------
+  async function show() {
+    const mine = ++turn, picture = current();
+    paper(picture);
+    box.classList.toggle("net-empty", !picture);
+    thumbnails.forEach((button, k) => button.setAttribute("aria-pressed", String(k === state.sample)));
+    Object.values(sets).forEach((set) => set.show());
+    Object.assign(slider, { value: state.eps });
+    slid.textContent = `${state.eps} of 255`;
+    slider.setAttribute("aria-valuetext", slid.textContent);
+    fill.checked = state.fill;
+    fill.disabled = !state.strokes.length;
+    const wanted = { first: [], attack: [sets.steps, epsilon], matters: [sets.map] }[state.view];
+    if (wanted.some((part) => part.parentNode !== controls) || controls.children.length !== wanted.length) controls.replaceChildren(...wanted);
+    if (!picture) {
+      bars.forEach(({ bar, share, row }) => {
+        bar.style.width = share.textContent = "";
+        row.classList.remove("net-winner");
+      });
+      paint(given, new Float32Array(width * height));
+      stage.replaceChildren();
+      explains.textContent = "";
+      says.textContent = "Draw, or choose a picture.";
+      return;
+    }
+    paint(given, picture);
+    try {
+      await (loading = loading || load());
+      if (mine !== turn) return;
+      const answered = answer(picture);
+      const [parts, text] = await inside[state.view](picture, answered);
+      if (mine !== turn) return; // the reader has gone on meanwhile
+      stage.replaceChildren(...parts);
+      explains.textContent = text;
+      element.dataset.answered = mine; // for tests
+    } catch (error) {
+      says.textContent = told.textContent = heard.textContent = `The network cannot run here: ${error.message}`;
+    }
+  }
+
+  // Tell a screen reader, and put the state into the address, once the reader pauses.
+  let later = 0;
+  function changed() {
+    show();
+    clearTimeout(later);
+    later = setTimeout(() => {
+      const attack = state.view === "attack" ? `. ${explains.textContent.split(". ")[0]}` : "";
+      heard.textContent = says.textContent + attack;
+      const { sample, strokes, view, eps, steps, map } = state, parts = { view };
+      if (sample !== null) parts.sample = sample + 1;
+      if (strokes.length) Object.assign(parts, { drawing: toText(strokes), fill: Number(state.fill) });
+      if (view === "attack") Object.assign(parts, { eps, steps });
+      if (view === "matters") parts.map = map;
+      history.replaceState(history.state, "", `#${NAME}?${new URLSearchParams(parts)}`);
+    }, 500);
+  }
+
+  function restore({ sample = null, strokes = [] }) {
+    Object.assign(state, { sample, strokes });
+    photograph = null;
+    own.value = "";
+    if (pen) pen.lift();
+  }
+
+  // What an address names, where it is this figure's; what is not allowed is passed over.
+  function fromAddress() {
+    if (!location.hash.startsWith(`#${NAME}?`)) return;
+    const named = new URLSearchParams(location.hash.slice(NAME.length + 2));
+    const whole = (key, least, most) => {
+      const text = named.get(key), value = Number(text);
+      return text !== null && /^\d{1,3}$/.test(text) && value >= least && value <= most ? value : null;
+    };
+    const sample = whole("sample", 1, samples.length);
+    restore(sample === null ? { strokes: fromText(named.get("drawing") || "") } : { sample: sample - 1 });
+    const view = VIEWS.find(([key]) => key === named.get("view"));
+    Object.assign(state, view && { view: view[0] }, whole("eps", 0, 32) !== null && { eps: whole("eps", 0, 32) });
+    Object.assign(state, named.get("steps") === "1" && { steps: 1 }, named.get("map") === "hiding" && { map: "hiding" });
+    state.fill = named.get("fill") !== "0";
+    show();
+    element.scrollIntoView({ block: "nearest" });
+  }
+
+  // --- begin ------------------------------------------------------------------------------------------
+  let waiting = false;
+  function soon() { // a moving finger asks more often than a picture can be drawn
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      show();
+    });
+  }
+
+  pen = window.ImageNetMoment.pen(canvas, GRID, {
+    begin(stroke) {
+      if (state.sample !== null || photograph) restore({});
+      state.strokes.push(stroke);
+    },
+    clear: () => restore({}),
+    moved: soon, // drawn, but still drawing
+    paused: changed,
+    placed: () => paper(current()), // only the mark of the pen has changed
+    say: (text) => { heard.textContent = text; },
+  });
+  const still = element.querySelector(".figure-static");
+  if (still) still.after(box);
+  else element.append(box);
+  element.classList.add("is-live");
+  addEventListener("hashchange", fromAddress);
+  show();
+  fromAddress();
+};
+
+// In the book: every figure of this kind that the page has. What it needs is found beside this file.
+(function () {
+  "use strict";
+  const here = document.currentScript && document.currentScript.src.replace(/[^/]*$/, "");
+  const begin = () => {
+    for (const element of document.querySelectorAll("figure.interactive-network")) {
+      const config = JSON.parse(element.querySelector(".figure-data").textContent);
+      window.ImageNetMoment.figure(element, { ...config, scripts: config.scripts.map((name) => here + name) });
+    }
+  };
+  if (document.readyState === "loading") addEventListener("DOMContentLoaded", begin);
+  else begin();
+})();
