@@ -2,11 +2,11 @@
 
     python -m helpers.page my_model.axpk --output my.html --classes cat,dog
 
-makes one HTML file in which the network looks at drawings and at the reader's own pictures. The same
-scripts run the book's own network on its landing page; ``asset_scripts`` has them for the book's build.
+makes one HTML file in which the network looks at drawings and at the reader's own pictures. The
+same scripts run the book's own network on its landing page (``asset_scripts``).
 
-``packed.js`` decodes the file, ``layers.js`` has the layers, forward and backward, ``engine.js`` the
-network; ``drawing.js`` makes a picture of strokes, ``pen.js`` takes them, ``figure.js`` and
+``packed.js`` decodes the file, ``layers.js`` has the layers, forward and backward, ``engine.js``
+the network; ``drawing.js`` makes a picture of strokes, ``pen.js`` takes them, ``figure.js`` and
 ``figure.css`` are what one sees. Importing this needs the standard library only.
 """
 
@@ -24,9 +24,9 @@ ENGINE = ("packed.js", "layers.js", "engine.js")
 FIGURE = ("drawing.js", "pen.js", "figure.js")
 CHECKED = struct.Struct("<4sBIII")  # as in ``helpers.compression.layout``
 # What the page can run. Its engine refuses the rest, too; here it is said before a page is made.
-LAYERS = set("InputLayer Conv2D GroupedConv2D Dense MaxPooling2D GlobalAveragePooling2D".split())
-LAYERS |= set("LocalResponseNormalization BatchNormalization Activation ReLU Softmax".split())
-LAYERS |= {"Dropout", "Flatten"}
+LAYERS = {"Activation", "BatchNormalization", "Conv2D", "Dense", "Dropout", "Flatten"}
+LAYERS |= {"GlobalAveragePooling2D", "GroupedConv2D", "InputLayer", "LocalResponseNormalization"}
+LAYERS |= {"MaxPooling2D", "ReLU", "Softmax"}
 ACTIVATIONS = ("linear", "relu", "relu6", "tanh", "sigmoid", "softmax")
 
 
@@ -82,11 +82,12 @@ def size_over_the_wire(*parts):
 def data_script(packed):
     """The network as a script, since a page opened from a disk may load nothing else."""
     text = base64.b64encode(packed).decode()
-    return f'window.ImageNetMoment = window.ImageNetMoment || {{}};\nImageNetMoment.packed = "{text}";\n'
+    start = "window.ImageNetMoment = window.ImageNetMoment || {};"
+    return f'{start}\nImageNetMoment.packed = "{text}";\n'
 
 
 def settings(packed, class_names, samples=(), *, brightest=1.0, name="network", scripts=()):
-    """What ``figure.js`` is told. samples: pairs of the bytes of an image, 0 to 255, and its label."""
+    """What ``figure.js`` is told. samples: pairs of an image's bytes, 0 to 255, and its label."""
     header = header_of(packed)
     shape, units = check(header)
     if units != len(class_names):

@@ -126,12 +126,13 @@ window.ImageNetMoment.figure = function (element, config) {
 
   const box = h("div", { class: "net" },
     h("div", { class: "net-input" },
-      h("div", { class: "net-paper" }, canvas, hint, keyHint), keys,
-      h("div", { class: "net-tools" }, clear, h("label", {}, fill, " fill outlines"), upload)),
+      h("div", { class: "net-paper" }, canvas, hint, keyHint), keys),
     h("div", { class: "net-output" },
       h("div", { class: "net-answer" }, given, says), heard,
       h("ol", { class: "net-bars", "aria-label": "How sure the network is of each class" }, bars.map(({ row }) => row))),
+    h("div", { class: "net-tools" }, clear, h("label", {}, fill, " fill outlines")),
     samples.length ? h("div", { class: "net-samples", role: "group", "aria-label": "Pictures from the test set" }, thumbnails) : [],
+    upload.length ? h("div", { class: "net-tools net-upload" }, upload) : [],
     h("div", { class: "net-inside" }, sets.view, controls, stage, explains),
     told);
 
