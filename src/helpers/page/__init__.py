@@ -63,7 +63,7 @@ def check(header):
     for kind, settings, _ in rows:
         name = settings.get("name", kind)
         if kind not in LAYERS:
-            raise PageError(f"layer {name}: the page cannot run a {kind}, only {sorted(LAYERS)}")
+            raise PageError(f"layer {name}: the page cannot run {kind}")
         activation = settings.get("activation") or "linear"
         if activation not in ACTIVATIONS:
             raise PageError(f"layer {name}: the page cannot run the activation {activation}")

@@ -6,7 +6,7 @@ window.ImageNetMoment.drawing = function () {
   "use strict";
   const GRID = 512; // a point of a stroke is two whole numbers below this, so that it fits an address
   const FINE = 4; // a picture is drawn four times as fine, then averaged
-  const PEN = 1.2, INK = 0.7, CLOTH = 0.7; // width in pixels of the picture, brightness; chosen on
+  const PEN = 1.2, INK = 0.65, CLOTH = 0.65; // width in pixels of the picture, brightness; chosen on
   // ten garments that we drew ourselves, twelve times each with a shaking hand: 87% right (with a pen of
   // 2.2 and brighter lines, 70%)
   const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

@@ -33,11 +33,11 @@ window.ImageNetMoment.engine = function (layers) {
 
   function settingsOf(kind, given) {
     const name = String(given.name || kind);
-    if (!Object.hasOwn(KNOWN, kind)) refuse(name, `a ${kind}`);
+    if (!Object.hasOwn(KNOWN, kind)) refuse(name, kind);
     const settings = { ...KNOWN[kind] };
     for (const [key, value] of Object.entries(given)) {
       if (key === "name" || (key === "data_format" && value === "channels_last")) continue;
-      if (!Object.hasOwn(settings, key)) refuse(name, `a ${kind} with ${key} = ${value}`);
+      if (!Object.hasOwn(settings, key)) refuse(name, `${kind} with ${key} = ${value}`);
       settings[key] = value;
     }
     return [name, settings];
