@@ -6,8 +6,8 @@ makes one HTML file in which the network looks at drawings and at the reader's o
 same scripts run the book's own network on its landing page (``asset_scripts``).
 
 ``packed.js`` decodes the file, ``layers.js`` has the layers, forward and backward, ``engine.js``
-the network; ``drawing.js`` makes a picture of strokes, ``pen.js`` takes them, ``figure.js`` and
-``figure.css`` are what one sees. Importing this needs the standard library only.
+the network; ``drawing.js`` makes a picture of strokes, which ``pen.js`` takes; ``views.js`` looks
+inside, ``figure.js`` and ``figure.css`` are the figure. Importing this needs the standard library only.
 """
 
 import base64
@@ -21,7 +21,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ENGINE = ("packed.js", "layers.js", "engine.js")
-FIGURE = ("drawing.js", "pen.js", "figure.js")
+FIGURE = ("drawing.js", "pen.js", "views.js", "figure.js")
 CHECKED = struct.Struct("<4sBIII")  # as in ``helpers.compression.layout``
 # What the page can run. Its engine refuses the rest, too; here it is said before a page is made.
 LAYERS = {"Activation", "BatchNormalization", "Conv2D", "Dense", "Dropout", "Flatten"}

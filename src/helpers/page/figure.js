@@ -27,6 +27,8 @@ window.ImageNetMoment.figure = function (element, config) {
   let photograph = null, invert = false; // a reader's own picture; it stays out of the address
   let network = null, loading = null, run = null, first = null, pen = null, turn = 0;
 
+  const views = window.ImageNetMoment.views({ h, paint, percent, classes, width, height, brightest });
+
   // --- the network: loaded once, on the first use -------------------------------------------------
   function script(source) {
     return new Promise((resolve, reject) => {
@@ -149,15 +151,6 @@ window.ImageNetMoment.figure = function (element, config) {
     pen.putImageData(image, 0, 0);
   }
 
-  function card(values, caption, colour, label) {
-    const small = h("canvas", { width, height, role: "img", "aria-label": label || caption });
-    paint(small, values, colour);
-    return h("figure", { class: "net-card" }, small, h("figcaption", {}, caption));
-  }
-
-  const blend = (from, to, share) => from.map((value, c) => value + (to[c] - value) * Math.min(Math.max(share, 0), 1));
-  const DARK = [20, 24, 32], ORANGE = [255, 170, 60], BLUE = [90, 170, 255], GRAY = [128, 128, 128];
-
   // --- what is looked at ----------------------------------------------------------------------------
   function current() {
     if (photograph) return pictureFrom(photograph, shape, brightest, invert);
@@ -187,14 +180,12 @@ window.ImageNetMoment.figure = function (element, config) {
     context.restore();
   }
 
-  const best = (shares) => shares.indexOf(Math.max(...shares));
-
   function answer(picture) {
     let maps = null;
     const shares = network.softmax(network.forward(picture, (layer, y) => {
       if (layer === first) maps = Float32Array.from(y);
     }));
-    const winner = best(shares);
+    const winner = views.best(shares);
     bars.forEach(({ bar, share, row }, k) => {
       bar.style.width = 100 * shares[k] + "%";
       share.textContent = percent(shares[k]);
@@ -204,52 +195,6 @@ window.ImageNetMoment.figure = function (element, config) {
     says.textContent = `It says ${classes[winner]}, ${percent(shares[winner])}.${truth}`;
     return { shares, winner, maps };
   }
-
-  // --- looking inside -------------------------------------------------------------------------------
-  const inside = {
-    async first(picture, { maps }) {
-      if (!maps) return [[], "This network has no layer that gives maps."];
-      const [rows, columns, count] = first.shape, most = maps.reduce((a, b) => Math.max(a, b), 1e-9);
-      const tiles = h("div", { class: "net-maps", role: "img", "aria-label": `${Math.min(count, 24)} maps of the first layer` });
-      for (let k = 0; k < Math.min(count, 24); k++) {
-        const tile = h("canvas", { width: columns, height: rows });
-        paint(tile, maps.filter((_, i) => i % count === k), (value) => blend(DARK, ORANGE, value / most));
-        tiles.append(tile);
-      }
-      return [[tiles], `The first layer has ${count} filters. Each looks at every place of the picture through a small window;`
-        + " its map is bright where the window holds what it answers to: an edge in one direction, a patch of cloth."];
-    },
-
-    async attack(picture, { shares, winner }) {
-      const box = (state.eps / 255) * brightest;
-      const changed = await run("attack", picture, winner, box, state.steps, brightest);
-      const after = network.softmax(network.forward(changed)), now = best(after);
-      const most = Math.max(box, 1e-9), added = changed.map((value, i) => value - picture[i]);
-      const cards = [
-        card(picture, `${classes[winner]}, ${percent(shares[winner])}`, null, "before"),
-        card(added, state.eps ? `added, ×${Math.round(brightest / most / 2) || 1}` : "nothing added",
-          (value) => (value < 0 ? blend(GRAY, BLUE, -value / most) : blend(GRAY, ORANGE, value / most)), "what was added, magnified"),
-        card(changed, `${classes[now]}, ${percent(after[now])}`, null, "after"),
-      ];
-      const held = now === winner ? `It still says ${classes[now]}, ${percent(after[now])}.`
-        : `It now says ${classes[now]}, ${percent(after[now])}, and said ${classes[winner]} before.`;
-      return [cards, `${held} No pixel has changed by more than ${state.eps} of 255 steps of brightness. The change goes where the`
-        + " gradient of the loss with respect to the pixels points; the weights stay as they are."];
-    },
-
-    async matters(picture, { winner }) {
-      const hiding = state.map === "hiding";
-      const map = await run(hiding ? "occlusion" : "saliency", picture, winner);
-      const most = map.reduce((a, b) => Math.max(a, b), 1e-9);
-      const name = classes[winner];
-      const text = hiding ? `Orange: where a black square of 6×6 pixels lowers the score of ${name} most. Black is itself a guess: to this`
-          + " network it means “nothing there”, and a hole can look like another garment."
-        : `Orange: pixels whose brightness moves the score of ${name} most, for a very small change. That is a slope and not a reason:`
-          + " pixels of the empty ground often have one, too.";
-      return [[card(picture, "the picture"), card(map, hiding ? "hide and see" : "slopes", (value) => blend(DARK, ORANGE, value / most))],
-        `${text} Compare the two maps; where they disagree, neither is “what it looked at”.`];
-    },
-  };
 
   // --- after every change ---------------------------------------------------------------------------
   async function show() {
@@ -281,7 +226,7 @@ window.ImageNetMoment.figure = function (element, config) {
       await (loading = loading || load());
       if (mine !== turn) return;
       const answered = answer(picture);
-      const [parts, text] = await inside[state.view](picture, answered);
+      const [parts, text] = await views[state.view]({ network, run, first, state, picture, ...answered });
       if (mine !== turn) return; // the reader has gone on meanwhile
       stage.replaceChildren(...parts);
       explains.textContent = text;
