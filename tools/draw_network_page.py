@@ -29,7 +29,7 @@ def main():
     left.imshow(image, vmin=0, vmax=255)
     left.axis("off")
     right.barh(data.class_names, shares, color=["C0" if k == winner else "0.7" for k in range(10)])
-    right.text(0.97, winner - 0.75, f"{shares[winner]:.0%}", ha="right", color="C0")
+    right.text(0.97, winner, f"{shares[winner]:.1%}", ha="right", va="center", color="w")
     right.invert_yaxis()
     right.set(xlim=(0, 1), xticks=[])
     right.tick_params(left=False)
