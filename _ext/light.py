@@ -98,7 +98,7 @@ def draw_icons(text):
         box = f"0 0 {width} {height}"
         key = f"icon-{name.removeprefix('fa-')}"
         used[key] = f'<symbol id="{key}" viewBox="{box}"><path d="{outline}"/></symbol>'
-        others = " ".join(["icon", *(n for n in names if n not in PLAIN - {"fa-lg"} and n != name)])
+        others = " ".join(["icon", *(n for n in names if n not in PLAIN - {"fa-lg"})])
         rest = re.sub(r'\s*title="[^"]*"', "", rest)
         return (
             f'<svg class="{others}" viewBox="{box}" aria-hidden="true"{rest.rstrip()}>'
@@ -136,8 +136,8 @@ def render_lighter(app):
 
 NOT_COPIED = ["scripts/fontawesome*", "scripts/*.map", "styles/*.map", "vendor", "sphinx-thebe*"]
 LICENSES = (
-    "/* PyData Sphinx Theme and Sphinx Book Theme (BSD-3-Clause), Bootstrap 5 (MIT): the rules that "
-    "this book uses. */\n"
+    "/* The rules that this book uses of PyData Sphinx Theme, Sphinx Book Theme, MyST-NB "
+    "(BSD-3-Clause), Sphinx Design and Bootstrap 5 (MIT). */\n"
 )
 
 
@@ -159,6 +159,8 @@ def used_rules(style, names):
     for selectors, inside in rules(style):
         if selectors.startswith(("@media", "@supports")):
             inside = used_rules(inside, names)
+        elif "Font Awesome" in inside or "--fa-font" in inside:
+            continue  # the icon font, and what is drawn with it
         elif "@" not in selectors:
             used = [
                 selector
@@ -183,12 +185,16 @@ def leave_out_files(app, error):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     users = [*Path(app.outdir).rglob("*.html"), *static.rglob("*.js")]
     names = {*re.findall(r"[\w-]+", " ".join(p.read_text(encoding="utf-8") for p in users))}
-    for name in "pydata-sphinx-theme.css", "sphinx-book-theme.css":
-        style = re.sub(r"/\*.*?\*/", "", (static / "styles" / name).read_text("utf-8"), flags=re.S)
+    for path in [
+        *static.glob("styles/*-theme.css"),
+        *static.glob("sphinx-design*"),
+        *static.glob("mystnb*"),
+    ]:
+        style = re.sub(r"/\*.*?\*/", "", path.read_text("utf-8"), flags=re.S)
         style = style.removeprefix('@charset "UTF-8";')
         head = re.match(r"(?:@import[^;]*;)*", style.strip())[0]
         style = head + used_rules(style.strip().removeprefix(head), names)
-        (static / "styles" / name).write_text(LICENSES + style, encoding="utf-8")
+        path.write_text(LICENSES + style, encoding="utf-8")
 
 
 def setup(app):
