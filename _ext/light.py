@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from accessible import repaired
+from code_lines import in_lines
 from pictures import lay_out
 from pydata_sphinx_theme import __file__ as theme
 
@@ -117,7 +118,7 @@ def lighter(app, text, pagename):
     text = NOT_HERE.sub("", text)
     if pagename != "search":
         text = SEARCH.sub("", text)
-    return draw_icons(repaired(lay_out(app, text)))
+    return draw_icons(repaired(in_lines(lay_out(app, text))))
 
 
 def render_lighter(app):
