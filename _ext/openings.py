@@ -55,7 +55,7 @@ class WholePath(SphinxDirective):
         if {*said} != (there := {number for number, _ in parts}):
             raise self.error(f"the path says something of {[*said]}, the book has {sorted(there)}")
         path = nodes.bullet_list("", classes=["path"])
-        path += [self.part(*key, pages, said[key[0]]) for key, pages in parts.items()]
+        path.extend(self.part(*key, pages, said[key[0]]) for key, pages in parts.items())
         return [path]
 
     def part(self, number, title, pages, sentence):
@@ -80,7 +80,8 @@ class WholePath(SphinxDirective):
                 refexplicit=lab,
                 refwarn=True,
             )
-        return part + links
+        part += links
+        return part
 
 
 def open_page(app, pagename, templatename, context, doctree):
