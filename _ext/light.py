@@ -43,6 +43,12 @@ NOT_HERE = re.compile(
     r'|\s*<meta name="viewport" content="width=device-width, initial-scale=1"\s*/?>'
     r"|\s*<!-- So that users can add custom icons -->"
 )
+# Light or dark is settled before anything is drawn; without scripts the page is light.
+THEME = re.compile(r"document\.documentElement\.dataset\.theme = [^;]*;")
+CHOSEN = (
+    'document.documentElement.dataset.theme = localStorage.getItem("theme") || '
+    '(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");'
+)
 SEARCH = re.compile(
     r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>'
 )
@@ -118,6 +124,12 @@ def lighter(app, text, pagename):
     text = NOT_HERE.sub("", text)
     if pagename != "search":
         text = SEARCH.sub("", text)
+    else:  # from the disk a script may not fetch the pages that the search would quote
+        quoting = "DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = location.protocol !== 'file:';"
+        text = re.sub(
+            r"(?=<script src=\"[^\"]*doctools)", f"<script>{quoting}</script>\n    ", text
+        )
+    text = THEME.sub(CHOSEN, text.replace(' data-theme="auto"', ' data-theme="light"', 1))
     return draw_icons(repaired(in_lines(lay_out(app, text))))
 
 

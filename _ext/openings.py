@@ -1,7 +1,7 @@
 """How a page opens: its part above its title, the time it takes as a line of its own.
 
 Directive ``{path}``: the parts of the book as a path, one line ``II | what one does there`` each.
-Parts and pages come from ``_toc.yml``, so a new chapter is on the path as soon as it is in the book;
+Parts and pages come from ``_toc.yml``, so a new chapter is on the path once it is in the book;
 a part without a line, or a line without a part, is an error. Part N has its drawing in
 ``figures/part-N.svg``.
 """

@@ -163,7 +163,9 @@ def open_page(browser, server):
 
         page.on("request", note)
         address = server + str(path) if http else (HTML / ".").as_uri() + "/" + str(path)
-        page.goto(address, wait_until=wait)
+        page.goto(address, wait_until="load")
+        if wait != "load":
+            page.wait_for_load_state(wait)
         return page
 
     yield opened
