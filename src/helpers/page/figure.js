@@ -21,7 +21,8 @@ window.ImageNetMoment.figure = function (element, config) {
   }
   const percent = (share) => (share > 0.995 && share < 1 ? "over 99%" : Math.round(100 * share) + "%");
   const bytesOf = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  const pictures = samples.map(({ pixels }) => Float32Array.from(bytesOf(pixels), (value) => (value / 255) * brightest));
+  const pictures = samples.map(({ pixels }) => (
+    Float32Array.from(bytesOf(pixels), (value) => (value / 255) * brightest)));
 
   const state = { sample: null, strokes: [], view: "first", eps: 8, steps: 10, map: "slopes", fill: true };
   let photograph = null, invert = false; // a reader's own picture; it stays out of the address
@@ -32,7 +33,8 @@ window.ImageNetMoment.figure = function (element, config) {
   // --- the network: loaded once, on the first use -------------------------------------------------
   function script(source) {
     return new Promise((resolve, reject) => {
-      document.head.append(h("script", { src: source, load: resolve, error: () => reject(new Error("a script is missing")) }));
+      const error = () => reject(new Error("a script is missing"));
+      document.head.append(h("script", { src: source, load: resolve, error }));
     });
   }
 
@@ -56,9 +58,10 @@ window.ImageNetMoment.figure = function (element, config) {
     };
     const count = file.arrays.reduce((sum, { values }) => sum + values.length, 0);
     const digest = file.digest.toString(16).padStart(8, "0");
+    const seconds = ((performance.now() - begun) / 1000).toFixed(1);
     told.textContent = `This page has just ${scripts.length ? "loaded" : "unpacked"} a whole ${config.name}`
-      + ` in ${kilobytes} kB and ${((performance.now() - begun) / 1000).toFixed(1)} s: ${count.toLocaleString("en-US")}`
-      + ` weights, whose checksum, ${digest}, is the one in its file. Nothing that you draw leaves it.`;
+      + ` in ${kilobytes} kB and ${seconds} s: ${count.toLocaleString("en-US")} weights, whose checksum,`
+      + ` ${digest}, is the one in its file. What you draw stays in the page.`;
   }
 
   // --- the parts of the page ----------------------------------------------------------------------
@@ -68,7 +71,7 @@ window.ImageNetMoment.figure = function (element, config) {
   });
   const context = canvas.getContext("2d");
   const keys = h("p", { id: "net-keys", class: "net-hidden" },
-    "Arrow keys move the pen, with Shift in small steps. Space sets it down and lifts it. Delete clears the drawing.");
+    "Arrow keys move the pen, with Shift in small steps. Space sets it down and lifts it. Delete clears.");
   const hint = h("p", { class: "net-hint", "aria-hidden": "true" }, "Draw here: a T-shirt, trousers, a shoe");
   const keyHint = h("p", { class: "net-keyhint", "aria-hidden": "true" }, "arrows move, space draws, delete clears");
   const clear = h("button", { type: "button", click: () => { restore({}); changed(); } }, "Clear");
@@ -79,38 +82,45 @@ window.ImageNetMoment.figure = function (element, config) {
   const told = h("p", { class: "net-told" }, `The network, ${kilobytes} kB, is loaded when you begin.`);
   const bars = classes.map((name) => {
     const bar = h("span", { class: "net-bar" }), share = h("span", { class: "net-share" });
-    return { bar, share, row: h("li", {}, h("span", { class: "net-name" }, name), h("span", { class: "net-track", "aria-hidden": "true" }, bar), share) };
+    const track = h("span", { class: "net-track", "aria-hidden": "true" }, bar);
+    return { bar, share, row: h("li", {}, h("span", { class: "net-name" }, name), track, share) };
   });
   const thumbnails = pictures.map((picture, k) => {
     const small = h("canvas", { width, height, "aria-hidden": "true" });
     paint(small, picture);
+    const title = classes[samples[k].label], click = () => { restore({ sample: k }); changed(); };
     return h("button", {
-      type: "button", class: "net-sample", "aria-pressed": "false", "aria-label": `Picture ${k + 1}: ${classes[samples[k].label]}`,
-      title: classes[samples[k].label], click: () => { restore({ sample: k }); changed(); },
+      type: "button", class: "net-sample", title, click,
+      "aria-pressed": "false", "aria-label": `Picture ${k + 1}: ${title}`,
     }, small);
   });
   const stage = h("div", { class: "net-stage" });
   const explains = h("p", { class: "net-explains" });
   const controls = h("div", { class: "net-controls" });
 
-  function choice(legend, key, options, label = true) {
+  function choice(legend, key, options) {
     const inputs = options.map(([value, text]) => {
-      const input = h("input", { type: "radio", name: `net-${key}`, change: () => { state[key] = value; changed(); } });
+      const change = () => { state[key] = value; changed(); };
+      const input = h("input", { type: "radio", name: `net-${key}`, change });
       return { input, value, label: h("label", {}, input, h("span", {}, text)) };
     });
-    const set = h("fieldset", { class: "net-choice" }, h("legend", { class: label ? "" : "net-hidden" }, legend), inputs.map((one) => one.label));
+    const set = h("fieldset", { class: "net-choice" }, h("legend", {}, legend), inputs.map(({ label }) => label));
     set.show = () => inputs.forEach(({ input, value }) => { input.checked = state[key] === value; });
     return set;
   }
 
-  const slider = h("input", { id: "net-eps", type: "range", min: 0, max: 32, step: 1, input: () => { state.eps = Number(slider.value); changed(); } });
+  const slider = h("input", {
+    id: "net-eps", type: "range", min: 0, max: 32, step: 1,
+    input: () => { state.eps = Number(slider.value); changed(); },
+  });
   const slid = h("output", { for: "net-eps" });
   const sets = {
     view: choice("Look inside", "view", VIEWS),
     steps: choice("Attack", "steps", [[1, "one step (FGSM)"], [10, "ten steps (PGD)"]]),
     map: choice("Map", "map", [["slopes", "slopes"], ["hiding", "hide and see"]]),
   };
-  const epsilon = h("div", { class: "net-slider" }, h("label", { for: "net-eps" }, "Change of a pixel, at most "), slid, slider);
+  const epsilon = h("div", { class: "net-slider" },
+    h("label", { for: "net-eps" }, "Change of a pixel, at most "), slid, slider);
 
   const own = h("input", { type: "file", accept: "image/*", id: "net-own", change: async () => {
     if (!own.files.length) return;
@@ -124,16 +134,22 @@ window.ImageNetMoment.figure = function (element, config) {
     }
   } });
   const inverted = h("input", { type: "checkbox", change: () => { invert = inverted.checked; changed(); } });
-  const upload = config.images ? [h("label", { class: "net-own", for: "net-own" }, "Your own picture ", own), h("label", {}, inverted, " dark on white: invert")] : [];
+  const upload = config.images ? [
+    h("label", { class: "net-own", for: "net-own" }, "Your own picture ", own),
+    h("label", {}, inverted, " dark on white: invert"),
+  ] : [];
+  const choices = samples.length
+    ? h("div", { class: "net-samples", role: "group", "aria-label": "Pictures from the test set" }, thumbnails) : [];
+  const list = h("ol", { class: "net-bars", "aria-label": "How sure the network is of each class" },
+    bars.map(({ row }) => row));
 
   const box = h("div", { class: "net" },
     h("div", { class: "net-input" },
       h("div", { class: "net-paper" }, canvas, hint, keyHint), keys),
     h("div", { class: "net-output" },
-      h("div", { class: "net-answer" }, given, says), heard,
-      h("ol", { class: "net-bars", "aria-label": "How sure the network is of each class" }, bars.map(({ row }) => row))),
+      h("div", { class: "net-answer" }, given, says), heard, list),
     h("div", { class: "net-tools" }, clear, h("label", {}, fill, " fill outlines")),
-    samples.length ? h("div", { class: "net-samples", role: "group", "aria-label": "Pictures from the test set" }, thumbnails) : [],
+    choices,
     upload.length ? h("div", { class: "net-tools net-upload" }, upload) : [],
     h("div", { class: "net-inside" }, sets.view, controls, stage, explains),
     told);
@@ -145,7 +161,8 @@ window.ImageNetMoment.figure = function (element, config) {
     const channels = values.length / (target.width * target.height);
     for (let i = 0; i < target.width * target.height; i++) {
       const at = i * channels, last = Math.min(channels, 3) - 1;
-      const rgb = colour ? colour(values[at]) : [0, 1, 2].map((c) => (255 * values[at + Math.min(c, last)]) / brightest);
+      const rgb = colour ? colour(values[at])
+        : [0, 1, 2].map((c) => (255 * values[at + Math.min(c, last)]) / brightest);
       image.data.set([...rgb, 255], 4 * i);
     }
     pen.putImageData(image, 0, 0);
@@ -209,7 +226,9 @@ window.ImageNetMoment.figure = function (element, config) {
     fill.checked = state.fill;
     fill.disabled = !state.strokes.length;
     const wanted = { first: [], attack: [sets.steps, epsilon], matters: [sets.map] }[state.view];
-    if (wanted.some((part) => part.parentNode !== controls) || controls.children.length !== wanted.length) controls.replaceChildren(...wanted);
+    const shown = [...controls.children]; // a control that stays must not lose the focus
+    const same = wanted.length === shown.length && wanted.every((part, k) => part === shown[k]);
+    if (!same) controls.replaceChildren(...wanted);
     if (!picture) {
       bars.forEach(({ bar, share, row }) => {
         bar.style.width = share.textContent = "";
@@ -272,7 +291,8 @@ window.ImageNetMoment.figure = function (element, config) {
     restore(sample === null ? { strokes: fromText(named.get("drawing") || "") } : { sample: sample - 1 });
     const view = VIEWS.find(([key]) => key === named.get("view"));
     Object.assign(state, view && { view: view[0] }, whole("eps", 0, 32) !== null && { eps: whole("eps", 0, 32) });
-    Object.assign(state, named.get("steps") === "1" && { steps: 1 }, named.get("map") === "hiding" && { map: "hiding" });
+    if (named.get("steps") === "1") state.steps = 1;
+    if (named.get("map") === "hiding") state.map = "hiding";
     state.fill = named.get("fill") !== "0";
     show();
     element.scrollIntoView({ block: "nearest" });
