@@ -74,6 +74,7 @@ window.ImageNetMoment.figure = function (element, config) {
     "Arrow keys move the pen, with Shift in small steps. Space sets it down and lifts it. Delete clears.");
   const hint = h("p", { class: "net-hint", "aria-hidden": "true" }, "Draw here: a T-shirt, trousers, a shoe");
   const keyHint = h("p", { class: "net-keyhint", "aria-hidden": "true" }, "arrows move, space draws, delete clears");
+  const label = h("p", { class: "net-label", "aria-hidden": "true" });
   const clear = h("button", { type: "button", click: () => { restore({}); changed(); } }, "Clear");
   const fill = h("input", { type: "checkbox", checked: "", change: () => { state.fill = fill.checked; changed(); } });
   const given = h("canvas", { width, height, role: "img", "aria-label": "What the network is given" });
@@ -145,7 +146,7 @@ window.ImageNetMoment.figure = function (element, config) {
 
   const box = h("div", { class: "net" },
     h("div", { class: "net-input" },
-      h("div", { class: "net-paper" }, canvas, hint, keyHint), keys),
+      h("div", { class: "net-paper" }, canvas, hint, keyHint, label), keys),
     h("div", { class: "net-output" },
       h("div", { class: "net-answer" }, given, says), heard, list),
     h("div", { class: "net-tools" }, clear, h("label", {}, fill, " fill outlines")),
@@ -209,7 +210,8 @@ window.ImageNetMoment.figure = function (element, config) {
       row.classList.toggle("net-winner", k === winner);
     });
     const truth = state.sample === null ? "" : ` The label says ${classes[samples[state.sample].label]}.`;
-    says.textContent = `It says ${classes[winner]}, ${percent(shares[winner])}.${truth}`;
+    label.textContent = `${classes[winner]}, ${percent(shares[winner])}`;
+    says.textContent = `It says ${label.textContent}.${truth}`;
     return { shares, winner, maps };
   }
 
@@ -238,6 +240,7 @@ window.ImageNetMoment.figure = function (element, config) {
       stage.replaceChildren();
       explains.textContent = "";
       says.textContent = "Draw, or choose a picture.";
+      label.textContent = "";
       return;
     }
     paint(given, picture);
