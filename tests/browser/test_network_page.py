@@ -4,6 +4,7 @@ Drawn by mouse, finger and keys, in a real browser, from the disk with the netwo
 """
 
 import gzip
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,11 @@ def answer(tab):
     expect(says).to_contain_text("It says")
     tab.wait_for_timeout(700)  # until it has been told and stands in the address
     return says.inner_text()
+
+
+def from_book(path):
+    """The path of a file, seen from the rendered book."""
+    return Path(os.path.relpath(path, FIGURES.parent.parent)).as_posix()
 
 
 def sample(tab, number):
@@ -276,7 +282,7 @@ def test_an_exported_page_runs_on_drawings_and_on_pictures(open_page, packed, tm
     command = [sys.executable, "-m", "helpers.page", model, "--output", output, "--classes", names]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert str(output) in told
-    tab = open_page(output, width=390)
+    tab = open_page(from_book(output), width=390)
     draw(tab, DRAWINGS["Ankle boot"])
     assert "It says Ankle boot" in answer(tab)
     data = datasets.fashion_mnist("quick")
@@ -302,7 +308,7 @@ def test_names_in_an_exported_page_are_text(open_page, packed, tmp_path):
     names = ["</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", *"abcdefgh"]
     output = tmp_path / "my.html"
     output.write_text(page.page(packed, names, title="<b>{config} & mine"), "utf-8")
-    tab = open_page(output)
+    tab = open_page(from_book(output))
     tab.on("dialog", lambda dialog: pytest.fail("a name was run as a program"))
     draw(tab, DRAWINGS["Bag"])
     answer(tab)

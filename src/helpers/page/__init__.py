@@ -15,6 +15,7 @@ import gzip
 import html
 import json
 import math
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -133,13 +134,9 @@ def page(packed, class_names, samples=(), *, brightest=1.0, title="My network", 
         # In a script no text may end the script.
         "config": json.dumps({**config, "images": True}).replace("<", "\\u003c"),
     }
-    text = read("template.html")
-    before, *rest = text.split("{title}")
-    text = before + "".join(parts["title"] + part for part in rest)
-    for key in ("lead", "style", "scripts", "config"):
-        head, tail = text.split(f"{{{key}}}")
-        text = head + parts[key] + tail
-    return text
+    # All at once, so that a title which looks like a place to fill stays a title.
+    places = re.compile("{(" + "|".join(parts) + ")}")
+    return places.sub(lambda place: parts[place[1]], read("template.html"))
 
 
 def asset_scripts(packed):
