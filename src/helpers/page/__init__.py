@@ -7,7 +7,7 @@ same scripts run the book's own network on its landing page (``asset_scripts``).
 
 ``packed.js`` decodes the file, ``layers.js`` has the layers, forward and backward, ``engine.js``
 the network; ``drawing.js`` makes a picture of strokes, which ``pen.js`` takes; ``views.js`` looks
-inside, ``figure.js`` and ``figure.css`` are the figure. Importing this needs the standard library only.
+inside, ``figure.js`` and ``figure.css`` are the figure. Importing this needs the standard library.
 """
 
 import base64
