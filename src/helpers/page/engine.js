@@ -206,7 +206,7 @@ window.ImageNetMoment.engine = function (layers) {
 
     // How much the logit of `label` falls when a square around each pixel turns black (Zeiler and
     // Fergus 2014), averaged over all squares that cover the pixel; moved by `stride` pixels.
-    occlusion(image, label, square = 6, stride = 2) {
+    occlusion(image, label, square = 6, stride = 3) {
       const [height, width, depth] = this.inputShape, before = this.forward(image)[label];
       const fall = new Float32Array(height * width), times = new Float32Array(height * width);
       for (let top = stride - square; top < height; top += stride) {
