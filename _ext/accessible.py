@@ -24,7 +24,14 @@ REPAIRS = [
     ),
     # A column without a title has an empty cell, not an empty title.
     (r"<th\b([^>]*)>\s*(?:<p>\s*</p>)?\s*</th>", r"<td\1></td>"),
-    # A button says what it does.
+    # A title that is one letter of mathematics is read as that letter.
+    (
+        r"<th\b([^>]*)><p><math>(<mi>(\w)</mi>)</math></p></th>",
+        r'<th\1><p><span class="visually-hidden">\3</span>'
+        r'<math aria-hidden="true">\2</math></p></th>',
+    ),
+    # A button says what it does, and its name is what one sees.
+    (r'(class="btn search-button-field[^>]*) aria-label="Search"', r"\1"),
     (
         r'title="Toggle primary sidebar"',
         'aria-label="Contents of the book" title="Contents of the book"',

@@ -8,6 +8,7 @@ book's equations use, with their larger and smaller forms.
 import html
 import json
 import re
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -111,6 +112,7 @@ def make_font(app, error):
     chosen.populate(text=needed)
     chosen.subset(font)
     subset.save_font(font, target, options)
+    shutil.copy(HERE / "LICENSE-stix-two-math.txt", target.with_name("math-LICENSE.txt"))
     note.write_text(needed, encoding="utf-8")
 
 

@@ -113,7 +113,8 @@ def draw_icons(text):
         )
 
     text = ICON.sub(drawing, text)
-    sprite = f'<svg style="display:none" aria-hidden="true">{"".join(used.values())}</svg>'
+    credit = "<!-- Icons: Font Awesome Free, CC BY 4.0 -->"
+    sprite = f'{credit}<svg style="display:none" aria-hidden="true">{"".join(used.values())}</svg>'
     return text.replace("</body>", f"{sprite}\n</body>") if used else text
 
 

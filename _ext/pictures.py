@@ -32,13 +32,16 @@ def smallest(data):
     image = image.convert("RGBA")
     if image.getextrema()[3][0] == 255:
         image = image.convert("RGB")
-    found = [(data, "png"), (encoded(image, format="WEBP", lossless=True, method=4), "webp")]
+    found = [
+        (data, "png"),
+        (encoded(image, format="WEBP", lossless=True, quality=40, method=2), "webp"),
+    ]
     if image.mode == "RGB" and image.getcolors(256):
         indexed = image.quantize(256, dither=Image.Dither.NONE)
         found.append((encoded(indexed, format="PNG", optimize=True), "png"))
     best = min(found, key=lambda one: len(one[0]))
     if len(best[0]) > 40_000:
-        close = encoded(image, format="WEBP", quality=92, method=6)
+        close = encoded(image, format="WEBP", quality=92, method=4)
         if 2 * len(close) < len(best[0]):
             return close, "webp"
     return best

@@ -133,7 +133,8 @@ def open_page(browser, server):
         wait="load",
         watch="",
     ):
-        file = HTML / re.split("[?#]", str(path))[0]
+        name = re.split("[?#]", str(path))[0]
+        file = HTML / name
         assert file.exists(), f"{file} is not there: run `make book` first"
         context = browser.new_context(
             viewport={"width": width, "height": height},
@@ -162,7 +163,7 @@ def open_page(browser, server):
                 page.outside.append(request.url)
 
         page.on("request", note)
-        address = server + str(path) if http else (HTML / ".").as_uri() + "/" + str(path)
+        address = server + str(path) if http else file.as_uri() + str(path)[len(name) :]
         page.goto(address, wait_until="load")
         if wait != "load":
             page.wait_for_load_state(wait)

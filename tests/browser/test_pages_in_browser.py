@@ -113,6 +113,30 @@ def test_a_page_fits_a_phone_and_needs_neither_network_nor_script(open_page, pat
         assert not added, f"only with scripts: {sorted(added)[:10]}"
 
 
+def test_what_a_page_complains_of_and_asks_for_is_seen(open_page, tmp_path):
+    """The three budgets of the console, the network and a phone's width, each broken once."""
+    bad = tmp_path / "bad.html"
+    bad.write_text(
+        "<script>console.error('a word'); nothing.here</script>"
+        "<img src='https://example.org/tracker.png' alt=''>"
+        "<div class='bd-article'><p style='width: 900px'>wide</p></div>"
+    )
+    page = open_page(bad, width=390)
+    assert "console: a word" in page.errors and any("nothing" in e for e in page.errors)
+    assert page.outside == ["https://example.org/tracker.png"]
+    assert page.evaluate(TOO_WIDE)
+
+
+def test_a_file_that_is_loaded_later_counts(open_page):
+    """As the icon font's script would, and as the search index did on every page."""
+    page = open_page("intro.html", http=True, watch=WATCH, wait="networkidle")
+    before = sum(size for name, size in page.evaluate(MEASURE)["files"] if not own_image(name))
+    page.evaluate("fetch('searchindex.js').then(r => r.text())")
+    page.wait_for_load_state("networkidle")
+    after = sum(size for name, size in page.evaluate(MEASURE)["files"] if not own_image(name))
+    assert after - before > 40_000, "a file that is loaded later is not counted"
+
+
 @pytest.mark.parametrize("path", ["intro.html", "notebooks/02-forward-pass.html"])
 def test_without_scripts_a_page_can_be_read_and_its_answers_opened(open_page, path):
     page = open_page(path, javascript=False)
