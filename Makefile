@@ -88,7 +88,7 @@ clean: ## remove what was built, keep the environments
 .venv-book/ready: constraints.txt
 	$(PYTHON) tools/check_python.py
 	$(PYTHON) -m venv --clear .venv-book
-	$(BOOK)/$(PIP) jupyter-book sphinx-mathjax-offline || $(OFFLINE)
+	$(BOOK)/$(PIP) jupyter-book brotli fonttools mini-racer pillow || $(OFFLINE)
 	@command -v $(PYTHON) > $@
 
 .venv/ready: constraints.txt pyproject.toml
