@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from helpers.networks import check_finite_images
+from helpers.words import shown
 
 
 def crop_and_flip(images, seed, crop=0, flip=False):
@@ -92,7 +93,7 @@ def checked(images, labels, batch):
             f"{images.min():g} and {images.max():g}: divide them by 255, or take (x + 1) / 2"
         )
     if isinstance(batch, bool) or not isinstance(batch, numbers.Integral) or batch < 1:
-        raise ValueError(f"batch is {batch!r}; it must be a whole number of at least 1")
+        raise ValueError(f"batch is {shown(batch)}; it must be a whole number of at least 1")
     return images, labels
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from helpers import session
+from helpers.words import shown
 
 # Every bundled file: size in bytes, SHA-256, name. assets/README.md names the origins.
 ASSETS = """
@@ -88,7 +89,7 @@ def asset_path(name):
     missing, truncated or altered.
     """
     if name not in ASSETS:
-        raise ValueError(f"no bundled file is called {name!r}; there are: {', '.join(ASSETS)}")
+        raise ValueError(f"no bundled file is called {shown(name)}; there are: {', '.join(ASSETS)}")
     path = Path(__file__).parent / "assets" / name
     check_file(path, *ASSETS[name], "install the package again or `git checkout` the file")
     return path
@@ -151,7 +152,7 @@ def mnist(profile=None):
 def _profile(profile):
     profile = profile or session.profile()
     if profile not in ("quick", "full"):
-        raise ValueError(f"profile is {profile!r}; it must be 'quick' or 'full'")
+        raise ValueError(f"profile is {shown(profile)}; it must be 'quick' or 'full'")
     return profile
 
 
@@ -191,7 +192,9 @@ def photographs(*names):
     found = []
     for name in names or PHOTOGRAPHS:
         if name not in PHOTOGRAPHS:
-            raise ValueError(f"no photograph is called {name!r}; known: {', '.join(PHOTOGRAPHS)}")
+            raise ValueError(
+                f"no photograph is called {shown(name)}; known: {', '.join(PHOTOGRAPHS)}"
+            )
         package, file, credit = PHOTOGRAPHS[name]
         spec = importlib.util.find_spec(package)
         path = Path(spec.origin).parent / file if spec else Path(package, file)
