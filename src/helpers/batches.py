@@ -71,6 +71,12 @@ def checked(images, labels, batch):
             "np.stack([keras.ops.image.resize(image, (64, 64)) for image in images]) / 255"
         ) from None
     images = images[..., None] if images.ndim == 3 else images
+    labels = labels[:, 0] if labels.shape == (len(images), 1) else labels  # as CIFAR-10 has them
+    if labels.ndim == 2 and len(labels) == len(images):
+        raise ValueError(
+            f"labels are {labels.shape}: give one number for each image; rows with a 1 for the "
+            "class (one-hot) become numbers with labels.argmax(axis=-1)"
+        )
     if images.ndim != 4 or labels.shape != (len(images),) or not len(images):
         raise ValueError(
             f"images {images.shape} and labels {labels.shape}: needs (n, h, w) or (n, h, w, c) "

@@ -223,6 +223,16 @@ def _check_fits(model, name, images, labels):
         )
     if len(model.outputs[0].shape) != 2:
         raise ValueError(f"the network gives {model.outputs[0].shape}, not (images, classes)")
+    last = model
+    while getattr(last, "layers", None):
+        last = last.layers[-1]
+    softmax = getattr(last, "activation", None) is keras.activations.softmax
+    if softmax or isinstance(last, keras.layers.Softmax):
+        raise ValueError(
+            f"{model.name!r} ends in softmax, which the loss here takes itself: end it before"
+        )
+    if not model.trainable_variables:
+        raise ValueError(f"{model.name!r} has nothing to train: every layer is frozen")
     if labels.max() >= classes:
         raise ValueError(
             f"a label is {labels.max()}, but the network has {classes} classes, from 0"
