@@ -238,10 +238,9 @@ def test_a_missing_or_empty_shard_is_refused(shards):
         data.list_images(shards, "train")
 
 
-@pytest.mark.parametrize("kind", ["GZIP", "ZLIB"])
 def test_shards_of_two_conversions_are_refused(shards):
     write_shard(shards / "train-00000-of-00001")
-    with pytest.raises(find.DataError, match="has train in . and in . shards: keep one"):
+    with pytest.raises(find.DataError, match=r"has train in \d and in \d shards: keep one"):
         data.list_images(shards, "train")
 
 
@@ -257,6 +256,7 @@ def test_a_record_of_many_images_or_classes_is_refused(tmp_path, images, labels)
         data.list_images(tmp_path, "train")
 
 
+@pytest.mark.parametrize("kind", ["GZIP", "ZLIB"])
 def test_compressed_shards_are_refused_before_the_scan(tmp_path, kind):
     for name in ("train", "validation"):
         write_shard(tmp_path / f"{name}-00000-of-00001", options=kind)
