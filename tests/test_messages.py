@@ -14,14 +14,14 @@ from helpers.words import shown
 FOR_MACHINES = re.compile(r"\b0x[0-9a-fA-F]{4,}|Traceback \(most recent call last\)")
 OURS = str(next(iter(helpers.__path__)))
 # Programs with a command line of their own, and what starts or waits for other processes.
-LEFT_OUT = {"helpers.imagenet.__main__", "helpers.imagenet.arguments", "helpers.imagenet.cluster"}
+LEFT_OUT = {"helpers.imagenet.arguments", "helpers.imagenet.cluster"}
 LEFT_OUT |= {"helpers.imagenet.train.main"}
 LEFT_OUT |= {"helpers.batches.pair"}  # its first argument is a word of ours
 
 
 def public_functions():
     for module in pkgutil.walk_packages(helpers.__path__, "helpers."):
-        if module.name in LEFT_OUT:
+        if module.name in LEFT_OUT or module.name.endswith("__main__"):
             continue
         for name, thing in vars(importlib.import_module(module.name)).items():
             own = getattr(thing, "__module__", None) == module.name
