@@ -27,7 +27,7 @@ NBVAL := --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
 REPORT := --junitxml _build/reports
 
 .PHONY: help book serve test lint tests labs filled test-newest test-lowest
-.PHONY: execute seeds bench publish clean
+.PHONY: colab execute seeds bench publish clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -69,6 +69,9 @@ test-newest test-lowest: test-%: .venv-%/ready book
 	.venv-$*/bin/pytest --nbval-lax $(NBVAL) $(REPORT)/labs-$*.xml notebooks # every claim holds
 	@.venv-$*/bin/python tools/summary.py tests-$* labs-$*
 
+colab: .venv-colab/ready ## run labs alone from their files, as Colab does: make colab [LABS=...]
+	.venv-colab/bin/python tools/colab.py $(LABS)
+
 execute: .venv/ready ## run the labs again in place: make execute [LABS="03-backward-pass ..."]
 	$(TEST)/python tools/execute_labs.py $(LABS)
 
@@ -106,3 +109,8 @@ clean: ## remove what was built, keep the environments
 	$(if $(filter lowest,$*),$(OTHER) tools/floors.py,true) > .venv-$*/pins.txt
 	.venv-$*/bin/pip install --quiet --disable-pip-version-check --constraint .venv-$*/pins.txt --editable ".[test]" || $(OFFLINE)
 	@command -v $(OTHER) > $@
+
+.venv-colab/ready: constraints.txt
+	$(NEWEST) -m venv --clear .venv-colab
+	.venv-colab/bin/$(PIP) tensorflow tensorboard matplotlib scikit-image scikit-learn tqdm ipykernel nbclient || $(OFFLINE)
+	@touch $@
