@@ -19,6 +19,7 @@
   "use strict";
   const NAMESPACE = "http://www.w3.org/2000/svg";
   const live = [];
+  const base = document.currentScript.src.replace(/[^/]*$/, ""); // where pictures lie
 
   // An element with attributes and children; texts are children too. `h` makes HTML, `s` SVG.
   function fill(element, attributes, children) {
@@ -185,7 +186,7 @@
   }
 
   window.BookFigures = {
-    h, s, number, percent, still, all: live,
+    h, s, number, percent, still, base, all: live,
     define(name, spec) {
       const begin = () => {
         for (const element of document.querySelectorAll(`figure.interactive-${name}`)) live.push(new Figure(element, name, spec));
