@@ -6,9 +6,10 @@
     trial: ["diabetic eyes, in the trial", 23.8, 87.2, 9.3],
     place: ["the same, where 5% are ill", 5, 87.2, 9.3],
     crowd: ["one face in 10,000", 0.01, 90, 0.1],
+    rarer: ["the same, far fewer false alarms", 0.01, 90, 0.0003],
   };
-  const RARE = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 23.8, 30, 40, 50];
-  const FALSE = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 9.3, 15, 20, 30];
+  const RARE = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 23.8, 30, 40, 50];
+  const FALSE = [0.0003, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 9.3, 15, 20, 30];
   const share = (value) => (value >= 1 ? `${value}%` : `${value}% (1 in ${BookFigures.number(100 / value)})`);
 
   // Of n people: right alarms, missed, false alarms, rightly quiet.
@@ -17,6 +18,29 @@
     return { hit: ill * found / 100, missed: ill * (1 - found / 100), alarm: well * wrong / 100, quiet: well * (1 - wrong / 100) };
   }
   const whole = (value) => BookFigures.number(value, value < 9.95 && value % 1 ? 1 : 0);
+
+  // The crowd: gray dots for those who are rightly left alone, the others in their places.
+  function crowd({ s }, svg, side, top, { hit, missed, alarm }) {
+    const pitch = side / 100, groups = [["hit", hit], ["missed", missed], ["alarm", alarm]].map(([kind, people]) => [kind, Math.round(people)]);
+    const few = groups.reduce((sum, [, people]) => sum + people, 0) <= 60, r = few ? 5.5 : pitch * 0.42;
+    svg.append(
+      s("pattern", { id: "crowd", width: pitch, height: pitch, patternUnits: "userSpaceOnUse" }, s("circle", { cx: pitch / 2, cy: pitch / 2, r: pitch * 0.3, class: "gray" })),
+      s("g", { transform: `translate(0 ${top})` }, s("rect", { width: side, height: side, fill: "url(#crowd)" })),
+    );
+    // A generator of full period: no place comes twice.
+    let place = 1234;
+    for (const [kind, people] of groups) {
+      const spots = [];
+      for (let k = 0; k < people; k++) {
+        place = (place * 4621 + 2113) % 10000;
+        const [cx, cy] = [(place % 100 + 0.5) * pitch, top + (Math.floor(place / 100) + 0.5) * pitch];
+        spots.push(`M${(cx - r).toFixed(1)} ${cy.toFixed(1)}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`);
+      }
+      const ring = few ? 2.5 : 0.9;
+      svg.append(s("path", { d: spots.join(""), class: { hit: "blue", missed: "line-blue", alarm: "line-orange" }[kind],
+        style: kind === "hit" ? null : `stroke-width:${ring};fill:var(--fig-ground)` }));
+    }
+  }
 
   BookFigures.define("base-rate", {
     controls: [
@@ -36,18 +60,18 @@
       const n = state.rare < 0.01 || state.wrong < 0.01 ? 1e6 : 1e4;
       const { hit, missed, alarm } = count(n, state.rare, state.found, state.wrong);
       const right = hit / (hit + alarm), blue = Math.round(100 * right);
-      const dot = Math.min(22, (width > 480 ? 300 : width) / 10), top = 26, side = 10 * dot;
-      const wide = width > 480, svg = figure.canvas(top + side + (wide ? 6 : 118));
-      svg.append(s("text", { x: 0, y: 14, class: "muted" }, "Of a hundred alarms"));
+      const wide = width >= 480, side = Math.min(300, wide ? width * 0.54 : width), top = 24;
+      const dot = wide ? Math.min(19, (width - side - 26) / 10) : 13, x = wide ? side + 26 : 0;
+      const y = wide ? top : top + side + 42, svg = figure.canvas(wide ? top + side + 4 : y + 10 * dot + 4);
+      crowd(figure, svg, side, top, count(1e4, state.rare, state.found, state.wrong));
+      svg.append(s("text", { x: 0, y: 14, class: "muted" }, "Ten thousand people"), s("text", { x, y: y - 10, class: "muted" }, "A hundred alarms"));
       for (let k = 0; k < 100; k++) {
-        const good = k < blue;
-        svg.append(s("circle", { cx: (k % 10 + 0.5) * dot, cy: top + (Math.floor(k / 10) + 0.5) * dot, r: dot * 0.36,
-          class: good ? "blue" : "line-orange", style: good ? null : "stroke-width:2" }));
+        svg.append(s("circle", { cx: x + (k % 10 + 0.5) * dot, cy: y + (Math.floor(k / 10) + 0.5) * dot, r: dot * 0.34,
+          class: k < blue ? "blue" : "line-orange", style: k < blue ? null : "stroke-width:1.8" }));
       }
-      const x = wide ? side + 34 : 0, y = wide ? top + 24 : top + side + 26;
-      const lines = [["strong blue", `${blue} ${blue === 1 ? "is" : "are"} right`], ["strong orange", `${100 - blue} ${blue === 99 ? "is" : "are"} false`],
-        ["muted", `Of ${number(n)} people`], ["", `${whole(hit)} found, ${whole(missed)} missed`], ["", `${whole(alarm)} false alarms`]];
-      lines.forEach(([style, text], k) => svg.append(s("text", { x, y: y + 22 * k + (wide && k > 1 ? 18 : 0), class: style }, text)));
+      const lines = [["strong blue", `${blue} right`], ["strong orange", `${100 - blue} false`]];
+      lines.forEach(([style, text], k) => svg.append(s("text", { class: style,
+        x: wide ? x : 10 * dot + 18, y: y + (wide ? 10 * dot + 26 : 20) + 24 * k }, text)));
       return {
         title: right < 0.5 ? `Most alarms are false: ${percent(right, right < 0.1 ? 1 : 0)} of them are right` : `${percent(right, right > 0.99 ? 1 : 0)} of the alarms are right`,
         says: `Of ${number(n)} people ${whole(hit + missed)} have it. ${whole(hit)} of them raise an alarm, and so do ${whole(alarm)} of the others: ${whole(hit)} of ${whole(hit + alarm)} alarms are right.`,

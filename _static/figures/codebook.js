@@ -55,7 +55,7 @@
       return {
         title: `${M} values a layer make the whole file ${number(full.bytes / now.bytes, 1)} times smaller; ${change}`,
         says: `Each weight of conv3 becomes one of ${M} values, and is ${number(error, 4)} off (root mean square). The whole network, packed, takes ${number(now.bytes)} bytes and names ${percent(now.right, 1)} of 1,000 validation images rightly, without retraining.`,
-        alt: `A histogram of the weights of conv3, a narrow peak around zero, with ${M} marks for the values of the codebook, and two bars for the files' sizes.`,
+        alt: `A histogram of the weights of conv3, a bell around zero, with ${M} marks for the values of the codebook, and two bars for the files' sizes.`,
       };
     },
   });

@@ -54,7 +54,7 @@
       figure.control("next").enable(state.step < n * n - 1);
       const [i, j] = [Math.floor(state.step / n), state.step % n];
 
-      const area = width > 480 ? 252 : 176, top = 26, gap = 34;
+      const area = width >= 480 ? 252 : 176, top = 26, gap = 34;
       const cell = Math.min(44, area / padded, (width - gap) / (padded + n));
       const svg = figure.canvas(top + area + 118);
       const left = Math.max(0, (width - gap - (padded + n) * cell) / 2);

@@ -63,7 +63,7 @@
       const zero = g.zero ? ` − ${number(-g.zero)}` : "";
       const steps = [`Δ = ${number(state.max, 2)}${g.from ? "" : " − 0"} over ${number((state.max - g.from) / g.scale - (g.from ? codes / 2 - 0.5 : 0))} steps = ${D}`,
         `q = round(${number(x, 2)} / ${D})${zero} = ${number(round(x / g.scale) + g.zero)}${q === round(x / g.scale) + g.zero ? "" : `, clipped to ${number(q)}`}`,
-        `x̂ = ${D} · ${g.zero ? `(${number(q)} + ${number(-g.zero)})` : `(${number(q)})`} = ${number(value, digits)}`];
+        `x̂ = ${D} · ${g.zero ? `(${number(q)} + ${number(-g.zero)})` : q < 0 ? `(${number(q)})` : number(q)} = ${number(value, digits)}`];
       steps.forEach((text, k) => svg.append(s("text", { x: 0, y: 244 + 24 * k, class: k === 2 ? "strong" : "" }, text)));
       const clipped = Math.abs(error) > g.scale / 2 * (1 + 1e-9);
       return {

@@ -17,7 +17,7 @@
     },
     draw({ cut }, figure) {
       const { s, number, percent, width, rows } = figure;
-      const now = rows[cut], block = figure.data.fc7, wide = width > 480;
+      const now = rows[cut], block = figure.data.fc7, wide = width >= 480;
       const net = wide ? 230 : width, high = wide ? 300 : 170;
       const svg = figure.canvas(wide ? 300 : 170 + 260);
 

@@ -55,8 +55,8 @@
     },
     draw(state, figure) {
       const { s, percent, width } = figure;
-      const wide = width > 480;
-      const side = Math.min(wide ? 330 : 280, width), left = wide ? 0 : (width - side) / 2;
+      const wide = width >= 480;
+      const side = Math.min(wide ? Math.min(330, width * 0.54) : 280, width), left = wide ? 0 : (width - side) / 2;
       const scale = side / PIXELS, profile = 52;
       Object.assign(figure, { side, left });
       const listTop = wide ? 6 : side + profile + 38, line = 26;
@@ -78,9 +78,9 @@
       const most = Math.max(...across), foot = side + profile + 4;
       const curve = across.map((n, i) => `L${left + at(i)} ${foot - profile * 0.86 * n / most}H${left + at(i + 1)}`).join("");
       svg.append(
-        s("path", { d: `M${left} ${foot}${curve}L${left + side} ${foot}Z`, class: "soft-orange" }),
+        s("path", { d: `M${left} ${foot}${curve}L${left + side} ${foot}Z`, class: "orange" }),
         s("path", { d: `M${left} ${foot}H${left + side}`, class: "line" }),
-        s("text", { x: left, y: foot + 17, class: "muted small" }, "paths from each column of pixels to the unit"),
+        s("text", { x: left, y: foot + 17, class: "muted small" }, "paths to the unit, by column of pixels"),
       );
 
       // The layers, each with the width of its field.
