@@ -45,9 +45,9 @@
   BookFigures.define("base-rate", {
     controls: [
       { key: "case", type: "select", label: "An example", value: "crowd", options: Object.entries(CASES).map(([k, [name]]) => [k, name]) },
-      { key: "rare", type: "range", label: "Have it (prevalence)", values: RARE, value: 0.01, format: share },
-      { key: "found", type: "range", label: "Found, of those who have it (sensitivity)", min: 50, max: 100, step: 0.1, value: 90, format: (v) => `${v}%` },
-      { key: "wrong", type: "range", label: "False alarms, of those who have not (1 − specificity)", values: FALSE, value: 0.1, format: share },
+      { key: "rare", type: "range", label: "Prevalence: have it", values: RARE, value: 0.01, format: share },
+      { key: "found", type: "range", label: "Sensitivity: of these, found", min: 50, max: 100, step: 0.1, value: 90, format: (v) => `${v}%` },
+      { key: "wrong", type: "range", label: "1 − specificity: false alarms", values: FALSE, value: 0.1, format: share },
     ],
     draw(state, figure) {
       const now = [state.rare, state.found, state.wrong];
@@ -57,7 +57,8 @@
       figure.before = state.case;
 
       const { s, number, percent, width } = figure;
-      const n = state.rare < 0.01 || state.wrong < 0.01 ? 1e6 : 1e4;
+      // So many people that at least ten have it and one false alarm is raised.
+      const n = [1e4, 1e5, 1e6].find((people) => people * state.rare >= 1000 && people * state.wrong >= 100) || 1e6;
       const { hit, missed, alarm } = count(n, state.rare, state.found, state.wrong);
       const right = hit / (hit + alarm), blue = Math.round(100 * right);
       const wide = width >= 480, side = Math.min(300, wide ? width * 0.54 : width), top = 24;

@@ -45,14 +45,14 @@
       svg.append(
         ...[0, 0.5, 1].map((right) => s("g", {}, s("path", { d: `M${box.x} ${up(right)}h${box.w}`, class: "line", style: "stroke-width:.7" }),
           s("text", { x: box.x - 6, y: up(right) + 5, class: "muted end small" }, percent(right)))),
-        ...[rows[0], rows[5], rows[rows.length - 1]].map((row, k) => s("text", { x: at(row.bytes), y: box.y + box.h + 19, class: `muted small ${k === 2 ? "end" : "middle"}` }, `${number(row.bytes / 1000)} kB`)),
+        ...[rows[0], rows[rows.length - 1]].map((row, k) => s("text", { x: at(row.bytes), y: box.y + box.h + 19, class: `muted small ${k ? "end" : "middle"}` }, `${number(row.bytes / 1000)} kB`)),
         s("text", { x: box.x, y: box.y - 10, class: "muted small" }, "validation images named rightly"),
         s("text", { x: box.x + box.w, y: box.y + box.h + 36, class: "muted end small" }, "size of the file →"),
+        s("path", { d: `M${at(now.bytes)} ${box.y}v${box.h}`, class: "line-muted dashed" }),
         s("path", { d: curve("deleted"), class: "line-orange" }),
         s("path", { d: curve("retrained"), class: "line-blue" }),
-        s("text", { x: at(rows[7].bytes) - 8, y: up(rows[7].deleted) + 4, class: "orange end" }, "deleted"),
-        s("text", { x: at(rows[4].bytes), y: up(1) + 10 + box.h * 0.24, class: "blue end" }, "and retrained"),
-        s("path", { d: `M${at(now.bytes)} ${box.y}v${box.h}`, class: "line-muted dashed" }),
+        s("text", { x: at(rows[7].bytes) - 8, y: up(rows[7].deleted) + 4, class: "orange end halo" }, "deleted"),
+        s("text", { x: at(rows[4].bytes), y: up(1) + 10 + box.h * 0.24, class: "blue end halo" }, "and retrained"),
         s("circle", { cx: at(now.bytes), cy: up(now.deleted), r: 6, class: "orange" }),
         s("circle", { cx: at(now.bytes), cy: up(now.retrained), r: 6, class: "blue" }),
       );

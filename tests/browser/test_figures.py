@@ -1,5 +1,5 @@
-"""The interactive figures in a real browser: by keyboard alone, on a phone, in the dark, with reduced
-motion, from the address, on paper and without scripts; and the numbers that they show are right."""
+"""The interactive figures in a real browser: by keyboard alone, on a phone, in the dark, with
+reduced motion, from the address, on paper, without scripts; and their numbers are right."""
 
 import json
 import re
@@ -26,7 +26,7 @@ CHAPTERS = {
 # A state that is not the first one, and what the figure says in it.
 STATES = {
     "top-five": ("photo=2&a0=1&a2=16", "top-1 error 7 of 8, top-5 error 6 of 8"),
-    "convolution": ("step=7&kernel=sum&S=2&P=1&D=1", "Row 3, column 2 of the output is 49"),
+    "convolution": ("step=7&kernel=sum&S=2&P=1&D=1", "Row 3, column 2 of the output is 47"),
     "receptive-field": ("layer=7&x=50&y=50", "pool5 sees 195 pixels across"),
     "pruning": ("cut=7", "98% deleted"),
     "codebook": ("M=32", "one of 32 values"),
@@ -47,7 +47,7 @@ def turn(open_page):
 
     def opened(name, state="", **options):
         address = f"chapters/{CHAPTERS[name]}.html" + (f"#{name}?{state}" if state else "")
-        page = open_page(address, **options)
+        page = open_page(address, wait="domcontentloaded", **options)
         figure = page.locator(f"figure.interactive-{name}")
         if options.get("javascript", True):
             page.wait_for_selector(f"figure.interactive-{name}.is-live .figure-title:not(:empty)")
@@ -80,10 +80,6 @@ def every(page, name, states):
     )
 
 
-def numbers(text):
-    return [float(n.replace(",", "")) for n in re.findall(r"-?\d[\d,]*(?:\.\d+)?", minus(text))]
-
-
 def minus(text):
     return text.replace("−", "-")
 
@@ -111,7 +107,7 @@ def test_only_pages_with_figures_load_their_scripts():
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_a_figure_fits_and_can_be_read(turn, name, width, dark):
     page, figure = turn(name, width=width, dark=dark, touch=width == 390)
-    assert not [e for e in page.errors if "THEBE" not in e] and not page.outside
+    assert not page.errors and not page.outside
     assert not figure.locator(".figure-static").is_visible()
     box = figure.locator(".figure-stage").bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= width
@@ -155,7 +151,7 @@ CONTRAST = """figure => {
 
 @EACH
 def test_a_figure_has_room_for_a_thumb_and_a_name_for_every_control(turn, name):
-    page, figure = turn(name, width=390, touch=True)
+    _, figure = turn(name, width=390, touch=True)
     controls = figure.locator("input, select, button").all()
     assert len(controls) >= 2
     for control in controls:
@@ -167,6 +163,24 @@ def test_a_figure_has_room_for_a_thumb_and_a_name_for_every_control(turn, name):
     assert figure.locator("svg[role=img], .figure-photo[role=img]").get_attribute("aria-label")
 
 
+KEYS = {
+    "range": ["ArrowRight", "ArrowLeft"],
+    "radio": ["ArrowRight", "ArrowLeft"],
+    "select-one": ["ArrowDown", "ArrowUp"],
+    "checkbox": ["Space"],
+}
+FOCUSED = """() => {
+  const here = document.activeElement;
+  if (!here.closest(".figure-live")) return null;
+  return [here.type, here.id || here.name, here.parentNode.textContent, here.textContent].join(" ");
+}"""
+OUTLINE = """() => {
+  const here = document.activeElement;
+  const style = getComputedStyle(here.closest(".choices label") || here);
+  return style.outlineStyle + " " + style.outlineWidth;
+}"""
+
+
 @EACH
 def test_a_figure_can_be_turned_by_keyboard_alone(turn, name):
     page, figure = turn(name)
@@ -176,33 +190,25 @@ def test_a_figure_can_be_turned_by_keyboard_alone(turn, name):
         """f => { const start = document.createElement("a");
                   start.href = "#"; start.id = "start"; f.before(start); start.focus(); }"""
     )
-    changed, seen = 0, set()
+    seen = set()
     for _ in range(total + 2):
         page.keyboard.press("Tab")
-        kind = page.evaluate(
-            "() => { const e = document.activeElement;"
-            "return e.closest('.figure-live') && (e.type || e.tagName) + ' ' + (e.id || e.name ||"
-            "e.parentNode.textContent); }"
-        )
-        if not kind or kind in seen:
+        name_here = page.evaluate(FOCUSED)
+        if not name_here or name_here in seen:
             continue
-        seen.add(kind)
-        outline = page.evaluate(
-            "() => { const e = document.activeElement, l = e.closest('.choices label') || e;"
-            "return getComputedStyle(l).outlineStyle + getComputedStyle(l).outlineWidth; }"
-        )
-        assert outline == "solid3px", f"{kind}: the focus cannot be seen"
+        seen.add(name_here)
+        assert page.evaluate(OUTLINE) == "solid 3px", f"{name_here}: the focus cannot be seen"
         before = figure.inner_html()
-        if kind.startswith(("range", "radio", "select")):
-            page.keyboard.press("ArrowRight" if not kind.startswith("select") else "ArrowDown")
-            if figure.inner_html() == before:  # it stood at its end
-                page.keyboard.press("ArrowLeft" if not kind.startswith("select") else "ArrowUp")
-        elif kind.startswith("checkbox"):
-            page.keyboard.press("Space")
-        elif "Reset" not in kind:
-            page.keyboard.press("Enter")
-        changed += figure.inner_html() != before or kind.startswith("checkbox")
-    assert changed >= min(total - 1, 2) or (total == 2 and changed == 1)
+        kind = name_here.split()[0]
+        for key in KEYS.get(kind, ["Enter"]):  # the second, if the first was at the end
+            if figure.inner_html() == before:
+                page.keyboard.press(key)
+        if "Reset" not in name_here:
+            assert figure.inner_html() != before, f"{name_here} does nothing"
+    groups = figure.locator("fieldset:has(input[type=radio])").count()
+    radios = figure.locator("input[type=radio]").count()
+    off = figure.locator("button:disabled").count()
+    assert len(seen) >= total - radios + groups - off, f"Tab reaches only {seen}"
     page.wait_for_function("name => location.hash.startsWith(`#${name}?`)", arg=name)
     status = figure.locator("[role=status]")
     assert status.text_content() == figure.locator(".figure-says").text_content() != ""
@@ -234,19 +240,18 @@ def test_what_an_address_must_not_say_is_ignored(turn, name):
     first = words(figure)
     page, figure = turn(name, "&".join(f"{key}=%3Cb%3Ex" for key in keys) + "&other=1")
     assert words(figure) == first
-    assert not [e for e in page.errors if "THEBE" not in e]
+    assert not page.errors
     page, figure = turn(name, "&".join(f"{key}=99999" for key in keys))
     assert "NaN" not in words(figure) and "undefined" not in words(figure)
-    assert not [e for e in page.errors if "THEBE" not in e]
+    assert not page.errors
 
 
 @EACH
 def test_nothing_moves_by_itself_nor_at_all_with_reduced_motion(turn, name):
     page, figure = turn(name, still=True)
-    before = figure.screenshot()
+    before = figure.inner_html()
     page.wait_for_timeout(400)
-    assert figure.screenshot() == before
-    every(page, name, [{}])
+    assert figure.inner_html() == before
     slider = figure.locator("input[type=range]").first
     slider.focus()
     page.keyboard.press("ArrowRight")
@@ -311,11 +316,8 @@ def test_the_convolution_is_numpys_at_every_setting(turn):
                         state = {"kernel": kernel, "S": S, "P": P, "D": D, "step": step}
                         states.append(state)
                         i, j = divmod(step, len(z))
-                        right.append(
-                            f"Row {i + 1}, column {j + 1} of the output is {z[i, j]}.".replace(
-                                "-", "−"
-                            )
-                        )
+                        text = f"Row {i + 1}, column {j + 1} of the output is {z[i, j]}."
+                        right.append(text.replace("-", "−"))
     for state, text, sentence in zip(
         states, every(page, "convolution", states), right, strict=True
     ):
@@ -415,7 +417,8 @@ def test_int8_there_and_back_is_numpys(turn):
         q = np.clip(np.round(state["x"] / scale) + zero, low, high)
         shown = re.search(r"gets the code (\S+) and comes back as (\S+), (\S+) too", minus(text))
         assert int(shown[1]) == q, state
-        assert abs(float(shown[2]) - scale * (q - zero)) <= 0.000501 + (scale < 0.05) * -0.00045
+        digits = 4 if scale < 0.05 else 3
+        assert abs(float(shown[2]) - scale * (q - zero)) <= 0.501 * 10**-digits, state
         off = abs(scale * (q - zero) - state["x"])
         assert ("clipped" in text) == (off > scale / 2 * (1 + 1e-9)), state
 
@@ -510,7 +513,7 @@ def test_the_base_rate_is_bayes_formula(turn, prevalence, sensitivity, wrong):
 
 
 def test_the_chapters_examples_are_the_figures(turn):
-    page, figure = turn("base-rate")
+    _, figure = turn("base-rate")
     chapter = (ROOT / "chapters" / "applications.md").read_text()
     for case, share, sentence in (
         ("trial", "75%", "75 of 100 alarms are right"),
@@ -542,7 +545,7 @@ def test_the_guesses_are_the_networks_and_those_of_lab_1():
 
 
 def test_the_reader_is_the_judge(turn):
-    page, figure = turn("top-five", width=390, touch=True)
+    _, figure = turn("top-five", width=390, touch=True)
     assert "top-1 error 8 of 8, top-5 error 8 of 8" in words(figure)
     figure.get_by_label("tiger cat").check()
     assert "top-1 error 7 of 8, top-5 error 7 of 8" in words(figure)
