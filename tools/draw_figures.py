@@ -45,14 +45,14 @@ FLATTEN = """svg => {
 }"""
 
 
-def page_of(name):
+def page_of(name, style=""):
     """A page with nothing but the figure, as the book would place it."""
     data = figure_data.DATA[name]()[0] if name in figure_data.DATA else None
     script = f'<script type="application/json" class="figure-data">{json.dumps(data)}</script>'
     folder = FIGURES.as_uri()
     return f"""<!doctype html><html data-theme="light"><meta charset="utf-8">
 <link rel="stylesheet" href="{folder}/figures.css">
-<style>body {{ margin: 0; font-family: sans-serif }} .figure-stage {{ width: {WIDTH}px }}</style>
+<style>body {{ margin: 0; font-family: sans-serif }} {style}</style>
 <figure class="interactive interactive-{name}"><img class="figure-static" alt="">{script}</figure>
 <script src="{folder}/controls.js"></script><script src="{folder}/{name}.js"></script></html>"""
 
@@ -60,7 +60,8 @@ def page_of(name):
 def draw(browser, name, folder):
     """The picture as the text of an SVG file."""
     file = folder / f"draw-{name}.html"
-    file.write_text(page_of(name), encoding="utf-8")
+    style = f".figure-stage {{ width: {WIDTH}px }}"
+    file.write_text(page_of(name, style), encoding="utf-8")
     page = browser.new_page(viewport={"width": 720, "height": 900})
     page.goto(file.as_uri())
     page.wait_for_selector(".figure-stage svg text")
