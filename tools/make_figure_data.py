@@ -21,7 +21,7 @@ PICTURES = ROOT / "_static" / "figures"
 NAMES = ["cat", "espresso", "motorcycle", "palace", "galaxies", "astronaut", "Grace Hopper"]
 NAMES.append("rocket")
 SEEDS = range(3)
-SPARSITIES = [0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.995]
+SPARSITIES = [0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98]
 VALUES = [2**bits for bits in range(1, 9)]
 BINS = 320  # of the histogram
 

@@ -5,7 +5,7 @@
 
   BookFigures.define("pruning", {
     controls: [
-      { key: "cut", type: "range", label: "Weights deleted in fc6 and fc7", min: 0, max: 8, value: 5, format: (k) => k },
+      { key: "cut", type: "range", label: "Weights deleted in fc6 and fc7", min: 0, max: 7, value: 5, format: (k) => k },
     ],
     start(figure) {
       figure.rows = figure.data.rows.map(([sparsity, bytes, deleted, retrained]) => ({ sparsity, bytes, deleted, retrained: mean(retrained) }));

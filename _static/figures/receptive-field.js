@@ -36,25 +36,33 @@
   }
   const ends = (row) => [row.findIndex((n) => n > 0), PIXELS - [...row].reverse().findIndex((n) => n > 0)];
   const rows = table();
-  const unit = (share, layer) => Math.round(share / 100 * (rows[layer].units - 1));
-  const where = (name) => (share, state) => `${name} ${unit(share, state.layer) + 1} of ${rows[state.layer].units}`;
+  const where = (name) => (unit, state) => `${name} ${unit + 1} of ${rows[state.layer].units}`;
 
   BookFigures.define("receptive-field", {
     controls: [
       { key: "layer", type: "range", label: "Layer", min: 0, max: 7, value: 4, format: (l) => LAYERS[l][0] },
-      { key: "x", type: "range", label: "Unit, across", min: 0, max: 100, value: 50, format: where("column") },
-      { key: "y", type: "range", label: "Unit, down", min: 0, max: 100, value: 50, format: where("row") },
+      { key: "x", type: "range", label: "Unit, across", min: 0, max: 54, value: 6, format: where("column") },
+      { key: "y", type: "range", label: "Unit, down", min: 0, max: 54, value: 6, format: where("row") },
     ],
     start(figure) {
       figure.pointer((x, y) => {
         if (y > figure.side) return;
-        const share = (at) => Math.round(100 * Math.min(1, Math.max(0, at / figure.side)));
-        figure.state.x = share(x - figure.left);
-        figure.set("y", share(y));
+        const last = rows[figure.state.layer].units - 1;
+        const unit = (at) => Math.round(last * Math.min(1, Math.max(0, at / figure.side)));
+        figure.state.x = unit(x - figure.left);
+        figure.set("y", unit(y));
       });
     },
     draw(state, figure) {
       const { s, percent, width } = figure;
+      // Another layer has another number of units: stay about where we were.
+      const last = rows[state.layer].units - 1, before = figure.before;
+      for (const key of ["x", "y"]) {
+        if (before && before.layer !== state.layer) state[key] = Math.round(state[key] / (rows[before.layer].units - 1) * last);
+        state[key] = Math.min(state[key], last);
+        figure.control(key).limit(0, last);
+      }
+      figure.before = { ...state };
       const wide = width >= 480;
       const side = Math.min(wide ? Math.min(330, width * 0.54) : 280, width), left = wide ? 0 : (width - side) / 2;
       const scale = side / PIXELS, profile = 52;
@@ -62,7 +70,7 @@
       const listTop = wide ? 6 : side + profile + 38, line = 26;
       const svg = figure.canvas(wide ? side + profile + 24 : listTop + 8 * line);
       const { name, field, units } = rows[state.layer];
-      const across = paths(state.layer, unit(state.x, state.layer)), down = paths(state.layer, unit(state.y, state.layer));
+      const across = paths(state.layer, state.x), down = paths(state.layer, state.y);
       const [[x0, x1], [y0, y1]] = [ends(across), ends(down)];
 
       // The photograph, dimmed where the unit does not see it.
