@@ -14,8 +14,8 @@ def begin(seed=0):
     """Make the run repeatable and quiet.
 
     Seeds Python, NumPy and Keras, turns on TensorFlow's deterministic operations and its faster
-    convolutions (oneDNN), silences the start-up logs and sets the figure style. The environment variable ``BOOK_SEED`` overrides
-    ``seed``, so that a lab can be checked with another one.
+    convolutions (oneDNN), silences the start-up logs and sets the figure style. The environment
+    variable ``BOOK_SEED`` overrides ``seed``, so that a lab can be checked with another one.
 
     Returns one line that describes the machine; prints one if the home folder cannot be written.
     Raises ``ValueError`` if ``BOOK_SEED`` or ``BOOK_PROFILE`` has a value that makes no sense, or
