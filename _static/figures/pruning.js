@@ -5,7 +5,7 @@
 
   BookFigures.define("pruning", {
     controls: [
-      { key: "cut", type: "range", label: "Weights deleted in fc6 and fc7", min: 0, max: 7, value: 5, format: (k) => k },
+      { key: "cut", type: "range", label: "Weights deleted in fc6 and fc7", min: 0, max: 7, value: 7, format: (k) => k },
     ],
     start(figure) {
       figure.rows = figure.data.rows.map(([sparsity, bytes, deleted, retrained]) => ({ sparsity, bytes, deleted, retrained: mean(retrained) }));
@@ -18,7 +18,7 @@
     draw({ cut }, figure) {
       const { s, number, percent, width, rows } = figure;
       const now = rows[cut], block = figure.data.fc7, wide = width >= 480;
-      const net = wide ? 230 : width, high = wide ? 300 : 170;
+      const net = wide ? Math.min(230, width * 0.38) : width, high = wide ? 300 : 170;
       const svg = figure.canvas(wide ? 300 : 170 + 260);
 
       // Real weights between some of fc7's units: those that are among the smallest are gone.
@@ -46,7 +46,7 @@
         ...[0, 0.5, 1].map((right) => s("g", {}, s("path", { d: `M${box.x} ${up(right)}h${box.w}`, class: "line", style: "stroke-width:.7" }),
           s("text", { x: box.x - 6, y: up(right) + 5, class: "muted end small" }, percent(right)))),
         ...[rows[0], rows[rows.length - 1]].map((row, k) => s("text", { x: at(row.bytes), y: box.y + box.h + 19, class: `muted small ${k ? "end" : "middle"}` }, `${number(row.bytes / 1000)} kB`)),
-        s("text", { x: box.x, y: box.y - 10, class: "muted small" }, "validation images named rightly"),
+        s("text", { x: box.x, y: box.y - 10, class: "muted small" }, "validation images right"),
         s("text", { x: box.x + box.w, y: box.y + box.h + 36, class: "muted end small" }, "size of the file →"),
         s("path", { d: `M${at(now.bytes)} ${box.y}v${box.h}`, class: "line-muted dashed" }),
         s("path", { d: curve("deleted"), class: "line-orange" }),

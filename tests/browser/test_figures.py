@@ -29,7 +29,7 @@ STATES = {
     "top-five": ("photo=2&a0=1&a2=16", "top-1 error 7 of 8, top-5 error 6 of 8"),
     "convolution": ("step=7&kernel=sum&S=2&P=1&D=1", "Row 3, column 2 of the output is 47"),
     "receptive-field": ("layer=7&x=3&y=3", "pool5 sees 195 pixels across"),
-    "pruning": ("cut=7", "98% deleted"),
+    "pruning": ("cut=5", "90% deleted"),
     "codebook": ("M=32", "one of 32 values"),
     "softmax": ("T=1&class=0", "shirt 97.3%"),
     "int8": ("x=0.5&bits=8&max=0.25&kind=symmetric", "clipped"),
