@@ -443,7 +443,7 @@ def lab_lines(stem):
 
 
 def measured(stem, sentence):
-    line = re.search(rf"^✓ {re.escape(sentence)} \(.*measured (\S+)", lab_lines(stem), re.M)
+    line = re.search(rf"^✓ {re.escape(sentence)} \(.*measured ([^\s)]+)", lab_lines(stem), re.M)
     return float(line[1])
 
 
