@@ -77,7 +77,7 @@ class Interactive(SphinxDirective):
         if not rest or not isinstance(rest[0], nodes.paragraph | nodes.caption):
             raise self.error("an interactive figure has a caption after its picture")
         picture.parent.remove(picture)
-        picture["classes"].append("figure-static")
+        picture["classes"] += ["figure-static", "no-scaled-link"]  # no link to the picture alone
         if "width" in self.options:
             picture["width"] = self.options["width"]
         return picture, rest[0], rest[1:]
