@@ -12,7 +12,7 @@ from helpers.grade import intake, pipeline, points, runner, sandbox, store
 
 ATTACKS = sorted(Path(__file__).with_name("attacks").glob("*.py"))
 STUDENT, NEIGHBOUR = "Eve Adams", "Ada Lovelace"
-LIMITS = runner.Limits(seconds=2, import_seconds=10, clock=2, whole=60)
+LIMITS = runner.Limits(seconds=2, import_seconds=10, idle=2)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,8 @@ def test_attack(path, graded):
         lost = [*lost, "my_number"]
     assert was_lost == set(lost), f"{reasons}\n{record['failed']}\n{record['notes']}"
     assert all(reasons[name] for name in lost)
-    assert "GAINED" not in str(record) and "I have the secret" not in str(record)
+    said = str(reasons) + str(record["failed"]) + str(record["notes"])
+    assert "GAINED [" not in said and "the-class-secret" not in said
 
 
 def test_the_neighbour_keeps_everything(graded):

@@ -94,12 +94,12 @@ def attack(path, student, port=9):
     text = path.read_text("utf-8").replace("PORT", str(port))
     head, *rest = re.split(r"^# %%", text, flags=re.M)
     lost = re.search(r"^lost:(.*)$", head, flags=re.M).group(1).split()
+    without = [name for line in re.findall(r"^without:(.*)$", head, re.M) for name in line.split()]
     found = [("code", setup(student))]
     for cell in rest:
         title, _, source = cell.partition("\n")
         if title.strip() == "solutions":
-            written = [name for name in QUESTIONS]
-            found += [("code", RIGHT[name]) for name in written]
+            found += [("code", RIGHT[name]) for name in QUESTIONS if name not in without]
             found += [("code", NUMBER)]
         else:
             found.append(("code", source))

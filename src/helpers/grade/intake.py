@@ -21,12 +21,18 @@ FILE = 64 * 2**20  # bytes that one file may have
 STUDENT = 256 * 2**20  # bytes that all the files of a student may have
 NESTED = 3  # zips in zips
 MEMBERS = 2000  # files in a student's zip
-IGNORED = re.compile(r"(^|/)(__MACOSX|\.ipynb_checkpoints|\.git|\.DS_Store|Thumbs\.db|desktop\.ini|\._[^/]*)(/|$)")
+IGNORED = re.compile(
+    r"(^|/)(__MACOSX|\.ipynb_checkpoints|\.git|\.DS_Store|Thumbs\.db|desktop\.ini|\._[^/]*)(/|$)"
+)
 NOTEBOOK = re.compile(r"\.(ipynb|ipynb\.(txt|json)|json|py|py\.txt)$", re.I)
 # doejane_LATE_1234_567890_assignment-2-1.ipynb: name, late, the student's id, the submission's
-CANVAS = re.compile(r"^(?P<name>[^_/]+)_(?P<late>LATE_)?(?P<id>\d+)_(?P<try>\d+)_(?P<file>.+)$", re.I)
+CANVAS = re.compile(
+    r"^(?P<name>[^_/]+)_(?P<late>LATE_)?(?P<id>\d+)_(?P<try>\d+)_(?P<file>.+)$", re.I
+)
 # Jane Doe_123456_assignsubmission_file_[/]a2.ipynb
-MOODLE = re.compile(r"^(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(?P<kind>file|onlinetext)_?(?P<file>.*)$")
+MOODLE = re.compile(
+    r"^(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(?P<kind>file|onlinetext)_?(?P<file>.*)$"
+)
 COPY = re.compile(r"(?: ?[(（](\d+)[)）]| ?[-_ ](?:copy|Kopie|副本)(?: ?(\d+))?)(?=\.|$)", re.I)
 AGAIN = re.compile(r"-(\d{1,2})\.ipynb", re.I)  # Canvas's mark of a file that was handed in again
 
@@ -142,7 +148,11 @@ def _opened(file, depth):
 def _outer(files):
     """A download's files; a zip in it that holds a whole class's is opened, a student's is not."""
     files = list(files)
-    if len(files) == 1 and files[0].name.lower().endswith(".zip") and not CANVAS.match(files[0].name):
+    if (
+        len(files) == 1
+        and files[0].name.lower().endswith(".zip")
+        and not CANVAS.match(files[0].name)
+    ):
         inner = list(_opened(files[0], NESTED - 1))
         return inner if len(inner) > 1 and not any(one.problem for one in inner) else files
     return files
@@ -192,7 +202,14 @@ def _member(archive, info, name):
     try:
         with archive.open(info) as file:
             data = file.read(FILE + 1)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError) as e:
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        EOFError,
+        OSError,
+    ) as e:
         raise Damaged(f"{name} cannot be unpacked ({e})") from None
     except Exception as error:  # zlib.error, lzma.LZMAError
         raise Damaged(f"{name} cannot be unpacked ({error})") from None

@@ -69,7 +69,9 @@ class Grading:
             cases[one] = check.draw(case_seed(self.secret, student, self.assignment.id, one))
         record["written"] = found.answers([one.name for one in self.assignment.written])
         record["code"] = {one: _source(found.code, one) for one in checks}
-        record["expected"] = self.assignment.expected(self.key, student) if self.assignment.number else None
+        record["expected"] = (
+            self.assignment.expected(self.key, student) if self.assignment.number else None
+        )
         for what, pattern in SUSPECT.items():
             if re.search(pattern, "\n".join(found.code)):
                 record["hand"].append(f"the code reaches for {what}")
@@ -101,7 +103,9 @@ class Grading:
             record["hand"].insert(0, f"the sandbox could not run it: {found.trouble}")
         for question in self.assignment.questions:
             points, reason, status = self._function(question, prepared, found)
-            record["questions"].append(_entry(question.name, question.points, points, status, reason))
+            record["questions"].append(
+                _entry(question.name, question.points, points, status, reason)
+            )
         if self.assignment.number:
             value, name = _number(found.number), self.assignment.number
             reason = self._wrong_number(found, record["expected"])
@@ -153,10 +157,14 @@ class Grading:
         student = found.student()
         record["student"] = student
         if not name_of(student).strip(" ."):
-            record["hand"].append("STUDENT is empty, so the variants are those of the school's name")
+            record["hand"].append(
+                "STUDENT is empty, so the variants are those of the school's name"
+            )
             return submission.name
         if submission.lms and not alike(student, submission.name):
-            record["hand"].append(f"STUDENT says {student!r}, the school's system {submission.name!r}")
+            record["hand"].append(
+                f"STUDENT says {student!r}, the school's system {submission.name!r}"
+            )
         keys = re.findall(r"""^KEY\s*=\s*['"]([^'"\n]*)""", "\n".join(found.code), re.M)
         if keys and keys[-1] != self.key:
             record["hand"].append("KEY was changed, or the notebook is another class's")

@@ -16,19 +16,27 @@ from helpers.check import run as check_run
 from helpers.check.run import Outcome
 from helpers.grade.inside import wire
 from helpers.grade.inside.child import MEMORY_EXIT
+from helpers.grade.meter import Meter
 
 MEGA = 2**20
 STARTS = 15  # processes for one submission
+OUT_OF_TURN = "wrote where only the grader may write"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """seconds of processor time for a statement or a case, and, in all, of the clock."""
+    """Of one statement or one case (``seconds``, ``idle``), and of a submission (the others).
+
+    Processor time counts, not the clock, so that a busy machine changes no grade. Who uses none for
+    ``idle`` seconds, waits for something that will not come.
+    """
 
     seconds: float = 4.0
     import_seconds: float = 20.0
-    clock: float = 3.0  # times as long may pass on the clock, for the machine may be busy
+    idle: float = 5.0
+    clock: float = 5.0  # times as long may pass on the clock, and more where the machine is busy
     whole: float = 120.0
+    total: int = 100  # seconds of processor time of one process
     memory: int = 2048 * MEGA
     sent: int = 64 * MEGA
 
@@ -65,6 +73,7 @@ class Found:
     trouble: str = ""
     locked: bool = False
     starts: int = 0
+    seconds: float = 0.0  # of processor time, roughly
 
 
 def run(job, sandbox, limits=None):
@@ -74,7 +83,7 @@ def run(job, sandbox, limits=None):
     left = dict(job.questions)
     while found.starts < STARTS:
         found.starts += 1
-        process = _Process(job, left, skip, sandbox, limits, begun + limits.whole)
+        process = _Process(job, left, skip, sandbox, limits, begun + busy() * limits.whole)
         ended, step = process.work(found)
         for name in process.answered:
             left.pop(name, None)
@@ -90,7 +99,9 @@ def run(job, sandbox, limits=None):
         kind, place = step
         if kind == "cell":
             skip.append(place)
-            where = f"cell {place[0] + 1}" + (f", statement {place[1] + 1}" if place[1] >= 0 else "")
+            where = f"cell {place[0] + 1}" + (
+                f", statement {place[1] + 1}" if place[1] >= 0 else ""
+            )
             if "memory" not in ended or not any(where[:7] in text for text in found.failed[-1:]):
                 found.failed.append(f"{where} {ended}, and was left out")
         elif kind == "number":
@@ -103,7 +114,7 @@ def run(job, sandbox, limits=None):
             left.pop(kind, None)
         if not left and found.number is not None:
             return found
-        if time.monotonic() > begun + limits.whole:
+        if time.monotonic() > begun + busy() * limits.whole:
             found.notes.append(f"the notebook as a whole was stopped after {limits.whole:g} s")
             return found
     found.notes.append(f"given up after {STARTS} starts")
@@ -117,7 +128,7 @@ class _Process:
         self.job, self.limits, self.end = job, limits, end
         self.token = secrets.token_bytes(16)
         self.ready, self.step, self.answered, self.stopped = False, None, [], ""
-        self.first = {}
+        self.allowed, self.used = limits.import_seconds, 0.0
         self.data = wire.pack(
             {
                 "token": self.token.hex(),
@@ -131,12 +142,12 @@ class _Process:
                 "seconds": limits.seconds,
                 "import_seconds": limits.import_seconds,
                 "memory": limits.memory,
-                "total": int(limits.whole),
+                "total": limits.total,
             },
             check_run,
         )
         self.sandbox = sandbox
-        self.deadline = min(end, time.monotonic() + 30)
+        self.deadline = min(end, time.monotonic() + 120)
         self.over = threading.Event()
 
     def work(self, found):
@@ -145,7 +156,9 @@ class _Process:
         watch = threading.Thread(target=self._watch, args=(process,), daemon=True)
         feed = threading.Thread(target=_feed, args=(process, self.data), daemon=True)
         errors = []
-        listen = threading.Thread(target=lambda: errors.append(process.stderr.read(4000)), daemon=True)
+        listen = threading.Thread(
+            target=lambda: errors.append(process.stderr.read(4000)), daemon=True
+        )
         for thread in (watch, feed, listen):
             thread.start()
         try:
@@ -154,6 +167,7 @@ class _Process:
             self.over.set()
             _kill(process)
             code = process.wait()
+            found.seconds += self.used
             listen.join(2)
             process.stdout.close()
             process.stderr.close()
@@ -163,10 +177,21 @@ class _Process:
         return self.stopped or ended or _how(code, said if not self.ready else ""), self.step
 
     def _watch(self, process):
-        """Kill the process at its deadline."""
-        while not self.over.wait(max(0.01, min(1, self.deadline - time.monotonic()))):
-            if time.monotonic() >= self.deadline:
-                self.stopped = "was stopped: it took too long (does it wait, or never end?)"
+        """Kill the process when its step has used up its time, or only waits."""
+        step, meter, last, start, moved = None, Meter(process.pid), 0.0, 0.0, time.monotonic()
+        while not self.over.wait(0.1):
+            now = time.monotonic()
+            used, waits = meter.read()
+            if step is not self.step or used > last + 0.01 or not waits:
+                moved = now
+            if step is not self.step:
+                step, start = self.step, used
+            last, self.used = used, max(self.used, used)
+            if now > self.deadline or now > moved + self.limits.idle:
+                self.stopped = "was stopped: it took too long (does it wait for something?)"
+            elif step and used > start + self.allowed + 1.5:
+                self.stopped = "was stopped: it took too long (an endless loop?)"
+            if self.stopped:
                 _kill(process)
                 return
 
@@ -180,7 +205,7 @@ class _Process:
             (size,) = struct.unpack("<I", head[:4])
             total += size
             if head[4:] != self.token:
-                return "wrote where only the grader may write"
+                return OUT_OF_TURN
             if total > self.limits.sent:
                 return f"returned more than {self.limits.sent >> 20} MB"
             data = pipe.read(size)
@@ -191,7 +216,7 @@ class _Process:
                 if self._frame(frame, found):
                     return "end"
             except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-                return "wrote where only the grader may write"
+                return OUT_OF_TURN
 
     def _frame(self, frame, found):
         kind, *rest = frame
@@ -199,9 +224,11 @@ class _Process:
             self.ready, found.locked = True, rest[0] is True
         elif kind == "step":
             what, place, seconds = rest
-            seconds = self.limits.import_seconds if seconds > self.limits.seconds else self.limits.seconds
-            self.step = (what, place)
-            self.deadline = min(self.end, time.monotonic() + self.limits.clock * seconds + 1)
+            seconds = (
+                self.limits.import_seconds if seconds > self.limits.seconds else self.limits.seconds
+            )
+            self.step, self.allowed = (what, place), seconds
+            self.deadline = min(self.end, time.monotonic() + busy() * self.limits.clock * seconds)
         elif kind == "failed":
             text = str(rest[2])[:400]
             if text not in found.failed and len(found.failed) < 100:
@@ -231,8 +258,12 @@ class _Process:
         outcomes = found.outcomes[name]
         if len(outcomes) != place or error not in ("", "time", "missing", "exception"):
             raise ValueError("out of order")
-        changed = changed if isinstance(changed, int | str) and not isinstance(changed, bool) else None
-        outcome = Outcome(value, error, str(message)[:600], changed, shared is True, str(printed)[:400])
+        changed = (
+            changed if isinstance(changed, int | str) and not isinstance(changed, bool) else None
+        )
+        outcome = Outcome(
+            value, error, str(message)[:600], changed, shared is True, str(printed)[:400]
+        )
         outcomes.append(outcome)
         if len(outcomes) == len(self.job.questions[name]):
             self.answered.append(name)
@@ -240,6 +271,13 @@ class _Process:
     def _known(self, name):
         if name not in self.job.questions:
             raise ValueError("no such question")
+
+
+def busy():
+    """How many programs share a core of this machine at present, 1 or more."""
+    return (
+        max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)) if hasattr(os, "getloadavg") else 1.0
+    )
 
 
 def _feed(process, data):

@@ -56,7 +56,9 @@ class Sandbox:
         if platform.system() == "Windows":
             self.environment["SYSTEMROOT"] = os.environ.get("SYSTEMROOT", "")
         python = os.path.realpath(sys.executable) if bwrap else sys.executable
-        files = ["/grade/start.py", "/grade-run.py"] if bwrap else [str(INSIDE / "start.py"), str(RUN)]
+        files = (
+            ["/grade/start.py", "/grade-run.py"] if bwrap else [str(INSIDE / "start.py"), str(RUN)]
+        )
         self.start = [python, "-I", "-S", "-B", *files, *_folders()]
         self.options = _options(bwrap) if bwrap else []
 
@@ -113,7 +115,11 @@ def _fails(sandbox):
         "import_numpy = __import__('numpy')\n"
     )
     here = Path(__file__).resolve().parents[1]
-    hidden = [str(here / "layers.py"), str(here / "grade" / "points.py"), os.path.expanduser("~/.ssh")]
+    hidden = [
+        str(here / "layers.py"),
+        str(here / "grade" / "points.py"),
+        os.path.expanduser("~/.ssh"),
+    ]
     hidden += ["/etc/passwd", "/etc/shadow"]
     start = [sandbox.start[0], "-I", "-S", "-B", "-c"]
     path = f"import sys\nfolders, sys.argv = {_folders()!r}, ['', *sys.argv[1:]]\nsys.path += folders\n"

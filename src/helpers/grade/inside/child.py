@@ -139,7 +139,9 @@ class Child:
             allow(seconds)
             printed = sys.stdout = sys.stderr = self.run._Head()
             try:
-                outcome = self.run._call(fn, types.SimpleNamespace(args=args, kwargs=kwargs), printed)
+                outcome = self.run._call(
+                    fn, types.SimpleNamespace(args=args, kwargs=kwargs), printed
+                )
             except BaseException:
                 message = "an exception that cannot be printed"
                 outcome = self.run.Outcome(error="exception", message=message)
@@ -174,7 +176,9 @@ def stub(function):
     for statement in function.body:
         dots = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
         empty = dots and (statement.value.value is ... or isinstance(statement.value.value, str))
-        if not (empty or isinstance(statement, ast.Pass) or "NotImplemented" in ast.unparse(statement)):
+        if not (
+            empty or isinstance(statement, ast.Pass) or "NotImplemented" in ast.unparse(statement)
+        ):
             return False
     return True
 
