@@ -46,9 +46,9 @@ imports it inside the function.
 
 from importlib import import_module
 
-from helpers.check.engine import Check, case, failed, score
+from helpers.check.engine import Check, case, failed, receipt, score
 
-__all__ = ["Check", "case", "failed", "names", "score"]
+__all__ = ["Check", "case", "failed", "names", "receipt", "score"]
 
 ROOMS = [
     "pictures",  # lab 00
