@@ -55,7 +55,9 @@ def test_a_second_run_grades_only_what_is_new(downloads, grading, tmp_path):
 
 
 @pytest.mark.parametrize("after", range(0, 12, 3))
-def test_a_full_disk_loses_nothing_and_counts_nothing_twice(downloads, grading, tmp_path, monkeypatch, after):
+def test_a_full_disk_loses_nothing_and_counts_nothing_twice(
+    downloads, grading, tmp_path, monkeypatch, after
+):
     whole, out, written = tmp_path / "whole", tmp_path / "out", []
     command.report(whole, grade(downloads, grading, whole), toy.ASSIGNMENT)
 
@@ -143,13 +145,15 @@ def test_canvas_and_moodle(downloads, grading, tmp_path):
 
 def test_alike_and_twins():
     plain = {"student": "", "expected": None, "value": None, "hand": [], "key": "", "code": {}}
-    odd = "def f(x):\n    q = [v ** 3 - 7 * v for v in x if v != 11]\n    return sum(q) / 13 + len(q) % 5\n"
+    odd = "def f(x):\n    q = [v ** 3 - 7 * v for v in x if v != 11]\n"
+    odd += "    return sum(q) / 13 + len(q) % 5\n"
     renamed = odd.replace("q", "result").replace("v", "k").replace("x", "given")
-    other = "def f(x):\n    total = 0\n    for i in range(len(x)):\n        total += x[i] * i\n    return total\n"
+    other = "def f(x):\n    total = 0\n    for i in range(len(x)):\n"
+    other += "        total += x[i] * i\n    return total\n"
     sources = [odd, renamed, *(other.replace("i]", f"i] + {n}{n}") for n in range(8))]
     records = [{**plain, "key": str(n), "code": {"f": text}} for n, text in enumerate(sources)]
     found = similar.pairs(records)
-    assert [(a["key"], b["key"]) for _, a, b, _ in found][0] == ("0", "1")
+    assert next((a["key"], b["key"]) for _, a, b, _ in found) == ("0", "1")
     assert all({a["key"], b["key"]} == {"0", "1"} for _, a, b, _ in found)
     ada = {**plain, "key": "a", "student": "Ada", "expected": 1.5, "value": 1.5}
     eve = {**plain, "key": "e", "student": "Eve", "expected": 2.5, "value": 1.5}
@@ -158,10 +162,15 @@ def test_alike_and_twins():
 
 
 def test_the_commonest_mistakes_are_counted_without_their_numbers():
-    one = pages._kind("case 2 of 6, 2×3 windows: at [0, 4] came -2, expected 1 (9 of 24 values differ)")
+    one = pages._kind(
+        "case 2 of 6, 2×3 windows: at [0, 4] came -2, expected 1 (9 of 24 values differ)"
+    )
     other = pages._kind("case 5 of 6, other: at [1] came 3, expected 4 (1 of 2 values differ)")
     assert one == other == "other values"
-    assert pages._kind("case 1 of 3, x: came 1. It looks as if the sign is wrong") == "the sign is wrong"
+    assert (
+        pages._kind("case 1 of 3, x: came 1. It looks as if the sign is wrong")
+        == "the sign is wrong"
+    )
 
 
 def test_without_a_sandbox_it_refuses(downloads, tmp_path, monkeypatch, capsys):
@@ -185,5 +194,7 @@ def test_the_whole_command_and_its_determinism(downloads, tmp_path, capsys):
         assert command.main([*arguments, "--secret", nb.SECRET, "--quiet"]) == 0
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     records = [json.loads(p.read_text("utf-8")) for p in (tmp_path / "one" / "done").glob("*.json")]
-    assert all(q["points"] == q["most"] for r in records for q in r["questions"]) and len(records) == 4
+    assert (
+        all(q["points"] == q["most"] for r in records for q in r["questions"]) and len(records) == 4
+    )
     assert "4 submissions" in capsys.readouterr().out

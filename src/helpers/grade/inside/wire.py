@@ -1,8 +1,8 @@
 """Values as bytes, both ways between grader and sandbox: no pickle, no code, nothing but data.
 
 Each value is a letter and what follows it. Arrays are a dtype, a shape and their raw buffer. What
-comes out of the sandbox is not trusted: ``unpack`` raises ``ValueError`` for anything else, reads no
-array beyond the bytes that came, and goes no deeper than ``DEPTH``.
+comes out of the sandbox is not trusted: ``unpack`` raises ``ValueError`` for anything else, reads
+no array beyond the bytes that came, and goes no deeper than ``DEPTH``.
 
 ``run`` is the module ``helpers.check.run``, which each side loads in its own way.
 """
