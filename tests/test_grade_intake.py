@@ -52,8 +52,8 @@ def test_moodle_in_folders_and_without(tmp_path):
 
 
 def test_a_shared_folder_of_files_and_of_folders(tmp_path):
-    put(tmp_path / "a", {"class/jane.ipynb": "{}", "class/joe.ipynb": "{}",
-                         "class/group-1.ipynb": "{}", "class/group-2.ipynb": "{}", "class/.DS_Store": "x"})  # fmt: skip
+    names = ("jane", "joe", "group-1", "group-2")
+    put(tmp_path / "a", {f"class/{name}.ipynb": "{}" for name in names} | {"class/.DS_Store": "x"})
     assert keys(tmp_path / "a") == ["group-1", "group-2", "jane", "joe"]
     put(tmp_path / "b", {"Jane Doe/a2.ipynb": "{}", "Joe/sub/a2.ipynb": "{}", "Joe/pic.png": "x",
                          "Joe/.ipynb_checkpoints/a2-checkpoint.ipynb": "{}"})  # fmt: skip

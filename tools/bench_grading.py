@@ -79,13 +79,10 @@ def main():
                 f"{record['key']} {kind}: lost {sorted(came)}, not {sorted(lost)}: {reasons}"
             )
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0
-    print(
-        f"graded in {times[0]:.0f} s ({used[0]:.0f} s of processor time in the sandbox, load {load:.1f})"
-    )
+    inside = f"{used[0]:.0f} s of processor time inside"
+    print(f"graded in {times[0]:.0f} s, {inside}, load {load:.1f}")
     print(f"a second run, with nothing new: {times[1]:.1f} s")
-    print(
-        f"lost {len(expected)}, wrong {len(wrong)}, points without a reason {silent}, calls {len(calls)}"
-    )
+    print(f"lost {len(expected)}, wrong {len(wrong)}, no reason {silent}, calls {len(calls)}")
     print("\n".join(wrong))
     return 1 if expected or wrong or silent or calls else 0
 

@@ -23,7 +23,7 @@ class Limits:
     clock: float = 5.0  # times as long may pass on the clock, and more where the machine is busy
     whole: float = 120.0
     total: int = 100  # seconds of processor time of one process
-    memory: int = 2048 * MEGA
+    memory: int = 1024 * MEGA
     sent: int = 64 * MEGA
 
 
