@@ -26,7 +26,8 @@ SYSTEM = ("/usr", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/
 ADVICE = """\
 The students' programs run in a sandbox made by bubblewrap, and {why}.
   On Linux: pip install "imagenet-moment[grade]", or apt install bubblewrap (dnf, pacman too).
-  On Ubuntu 24.04 and later only the system's own one may run: apt install bubblewrap.
+  On Ubuntu 24.04 and later a rule may forbid it; until the next start of the machine this allows it:
+    sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0
   In Docker: docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined ...
   On macOS and Windows: grade in a Linux virtual machine, in WSL 2 or in a container.
 Without a sandbox (--no-sandbox) a student's program can do nearly whatever you can: read your files
