@@ -83,37 +83,34 @@ def names():
 
 def score():
     """Print how many functions of this notebook are right; in an assignment, the points so far."""
-    from helpers.check import assignments
-
-    assignments.score() if assignments.CURRENT else engine.score()
+    rooms = _assignments()
+    rooms.score() if rooms.CURRENT else engine.score()
 
 
 def assignment(name, student, key):
-    """Open an assignment, "a1" to "a6": ``check.assignment("a1", STUDENT, key="...")``.
+    """Open an assignment, "a1" to "a6": ``check.assignment("a1", STUDENT, KEY)``.
 
     Prints which variant of each function the student has, and returns the data for the number.
     """
-    from helpers.check import assignments
-
-    return assignments.assignment(name, student, key)
+    return _assignments().assignment(name, student, key)
 
 
 def number(value):
     """Say whether an assignment's number is the student's, and hand it on."""
-    from helpers.check import assignments
+    return _assignments().number(value)
 
-    return assignments.number(value)
+
+def _assignments():
+    return import_module("helpers.check.assignments")  # `from ... import` would ask __getattr__
 
 
 def __getattr__(name):
-    if name.startswith("__"):
+    if name.startswith("__") or name == "assignments" or name.startswith("assignment_"):
         raise AttributeError(name)
     found = checks()
     if name not in found:
-        from helpers.check import assignments
-
-        if name in assignments.names():
-            return assignments.find(name)
+        if name in _assignments().names():
+            return _assignments().find(name)
         raise AttributeError(
             f"there is no check of {name!r}; there are: {', '.join(sorted(found))}"
         )

@@ -233,38 +233,39 @@ def number(value):
     if not CURRENT:
         print("· open the assignment first: run the cell with check.assignment(...)")
         return value
-    mine, name = CURRENT[0], CURRENT[0].assignment.number
-    if value is ...:
-        verdict = Verdict("unwritten", "not computed yet")
-    elif not isinstance(value, int | float | np.number) or isinstance(value, bool):
-        verdict = Verdict("wrong", f"{compare.describe(value)} came, a number expected")
-    elif _close(value, mine.expected, mine.assignment.number_tolerance):
-        verdict = Verdict("right", f"{compare.number(value)} is right")
-    else:
-        verdict = Verdict("wrong", f"{compare.number(value)} is not the number for {mine.student}")
-    print(f"{MARKS[verdict.status]} {name}: {verdict.sentence}")
-    mine.number_verdict = verdict
+    mine = CURRENT[0]
+    mine.number_verdict = verdict = _judge_number(mine, value)
+    print(f"{MARKS[verdict.status]} {mine.assignment.number}: {verdict.sentence}")
     return value
+
+
+def _judge_number(mine, value):
+    if value is ...:
+        return Verdict("unwritten", "not computed yet")
+    if not isinstance(value, int | float | np.number) or isinstance(value, bool):
+        return Verdict("wrong", f"{compare.describe(value)} came, a number expected")
+    if _close(value, mine.expected, mine.assignment.number_tolerance):
+        return Verdict("right", f"{compare.number(value)} is right")
+    return Verdict("wrong", f"{compare.number(value)} is not the number for {mine.student}")
 
 
 def _close(value, expected, tolerance):
     return bool(abs(float(value) - expected) <= tolerance * abs(expected))
 
 
-def require(name, fn, seed=None):
-    """Raise ``AssertionError`` with the sentence for the student unless ``fn`` is right.
+def complaint(name, fn, seed=None):
+    """What is wrong with a function, a sentence, or "" if it is right.
 
-    For otter-grader and nbgrader, whose tests are statements that fail.
+    For otter-grader and nbgrader, whose tests are statements: ``assert not complaint(...)``.
     """
     verdict = find(name).check.verdict(fn, seed)
-    assert verdict.status == "right", f"{name}: {verdict.sentence}"
+    return "" if verdict.status == "right" else f"{name}: {verdict.sentence}"
 
 
-def require_number(value):
-    """Raise ``AssertionError`` unless the student's number is right."""
-    mine = CURRENT[0]
-    number(value)
-    assert mine.number_verdict.status == "right", mine.number_verdict.sentence
+def number_complaint(value):
+    """What is wrong with the number, a sentence, or ""."""
+    verdict = _judge_number(CURRENT[0], value)
+    return "" if verdict.status == "right" else verdict.sentence
 
 
 def points():
