@@ -282,8 +282,8 @@ def data(rng, variants):
     of the mean images of the classes; and ``y``, the class that it says.
     """
     images = datasets.fashion_mnist("quick")
-    small = images.train_images[:, ::2, ::2].astype(float) / 255
-    means = np.stack([small[images.train_labels == k].mean(axis=0) for k in range(10)])
+    small, labels = images.test_images[:, ::2, ::2] / 255, images.test_labels
+    means = np.stack([small[labels == k].mean(axis=0) for k in range(10)])
     w = (means - means.mean(axis=0)).reshape(10, -1).T
     b = -0.5 * (means.reshape(10, -1) ** 2).sum(axis=1) + 0.01 * rng.normal(size=10)
     x = small[int(rng.integers(len(small)))]

@@ -157,7 +157,7 @@ class Mine:
     def __init__(self, one, student, key):
         self.assignment, self.student = one, student
         self.variants, self.data = one.variants(key, student), one.data(key, student)
-        self.expected = one.expected(key, student)
+        self.expected = float(one.answer(self.data, self.variants))
         self.checks = {q.name: _Task(q, self.variants[q.name]) for q in one.questions}
         self.number_verdict = None
         for name in self.checks:
