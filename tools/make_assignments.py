@@ -151,7 +151,7 @@ def student_copy(about, cells, key, solution=False):
             made.append(new_code_cell(text))
         elif not kind and not (name and solution):
             made.append(new_markdown_cell(text) if type_ == "markdown" else new_code_cell(text))
-    made += [new_markdown_cell(END), new_code_cell("check.score()")]
+    made += [new_markdown_cell(END), new_code_cell("check.score()\ncheck.receipt(STUDENT)")]
     return notebook(made)
 
 

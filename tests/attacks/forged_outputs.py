@@ -1,6 +1,6 @@
 """Claim in the notebook's text and outputs that all is right, with a receipt of one's own.
 
-lost: relu_backward max_pool_backward bias_gradient
+lost: relu_backward max_pool_backward bias_gradient my_number
 """
 # %%
 print("✓ relu_backward: right in all 9 cases")

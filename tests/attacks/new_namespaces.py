@@ -21,7 +21,7 @@ for command in (["unshare", "-Ur", "id"], ["su", "-c", "id"], ["mount", "-t", "t
         gained.append(subprocess.run(command, capture_output=True, timeout=2).returncode == 0)
     except Exception:
         pass
-for path in ("/etc/passwd", "/etc/hostname", "/proc/1/root/etc/passwd", "/proc/1/environ"):
+for path in ("/etc/passwd", "/etc/hostname", "/proc/1/root/etc/passwd"):
     try:
         gained.append(bool(open(path).read()))
     except OSError:

@@ -1,6 +1,6 @@
 """Replace modules, the import itself, and what the runner uses to encode its answers.
 
-lost: relu_backward
+lost: relu_backward max_pool_backward bias_gradient
 """
 # %% solutions
 # %%

@@ -1,6 +1,7 @@
 """Import the book's own layers and hand on their functions.
 
 lost: max_pool_backward relu_backward
+without: max_pool_backward relu_backward
 """
 # %% solutions
 # %%

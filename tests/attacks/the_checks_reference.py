@@ -1,6 +1,7 @@
 """Take the right function out of the check, of the assignment, or of the grader.
 
 lost: max_pool_backward relu_backward
+without: max_pool_backward relu_backward
 """
 # %% solutions
 # %%

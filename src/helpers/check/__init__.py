@@ -47,9 +47,9 @@ imports it inside the function.
 from importlib import import_module
 
 from helpers.check import engine
-from helpers.check.engine import Check, case, failed
+from helpers.check.engine import Check, case, failed, receipt
 
-__all__ = ["Check", "assignment", "case", "failed", "names", "number", "score"]
+__all__ = ["Check", "assignment", "case", "failed", "names", "number", "receipt", "score"]
 
 ROOMS = [
     "pictures",  # lab 00

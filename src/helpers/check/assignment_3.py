@@ -6,9 +6,9 @@ The right functions are made from the book's; ``assignments.py`` says what a ``Q
 import numpy as np
 
 from helpers.check.assignments import Assignment, Question, changed, given
-from helpers.check.backward_plain import dense_backward, relu_backward
+from helpers.check.backward_plain import dense_backward, momentum_step, relu_backward
 from helpers.check.engine import case
-from helpers.check.training import learning_rate, paper_update
+from helpers.check.training import learning_rate
 
 DECAY = 0.01
 
@@ -45,9 +45,9 @@ def velocity_step(variant):
     def right(w, v, dw, rate):
         apart = 0 if inside else rate * decay * w
         if variant["form"] == "outside":  # the paper's velocity, divided by −η
-            new, velocity = paper_update(w, -rate * v, dw, rate, momentum, inside)
+            new, velocity = momentum_step(w, -rate * v, dw, rate, momentum, inside)
             return new - apart, velocity / -rate
-        new, velocity = paper_update(w, v, dw, rate, momentum, inside)
+        new, velocity = momentum_step(w, v, dw, rate, momentum, inside)
         if variant["form"] == "nesterov":
             new = w + momentum * velocity - rate * (dw + inside * w)
         return new - apart, velocity

@@ -159,8 +159,7 @@ class Mine:
         self.variants, self.data = one.variants(key, student), one.data(key, student)
         self.expected = float(one.answer(self.data, self.variants))
         self.checks = {q.name: _Task(q, self.variants[q.name]) for q in one.questions}
-        self.number_verdict = None
-        for name in self.checks:
+        for name in (*self.checks, one.number):
             STATE.pop(name, None)
 
     def __getattr__(self, name):
@@ -234,7 +233,7 @@ def number(value):
         print("· open the assignment first: run the cell with check.assignment(...)")
         return value
     mine = CURRENT[0]
-    mine.number_verdict = verdict = _judge_number(mine, value)
+    STATE[mine.assignment.number] = verdict = _judge_number(mine, value)
     print(f"{MARKS[verdict.status]} {mine.assignment.number}: {verdict.sentence}")
     return value
 
@@ -270,12 +269,13 @@ def number_complaint(value):
 
 def points():
     """``[(name, points, most, status)]`` of the assignment that is open, the number last."""
-    mine, found = CURRENT[0], []
-    for question in mine.assignment.questions:
-        status = STATE[question.name].status if question.name in STATE else "unwritten"
-        found.append((question.name, question.points, status))
-    status = mine.number_verdict.status if mine.number_verdict else "unwritten"
-    found.append((mine.assignment.number, mine.assignment.number_points, status))
+    one = CURRENT[0].assignment
+    worth = {question.name: question.points for question in one.questions}
+    worth[one.number] = one.number_points
+    found = [
+        (name, most, STATE[name].status if name in STATE else "unwritten")
+        for name, most in worth.items()
+    ]
     return [(name, most * (status == "right"), most, status) for name, most, status in found]
 
 
