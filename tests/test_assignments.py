@@ -51,8 +51,8 @@ class Judge:
         self.cases = self.check.draw(seed)
         self.wanted = self.check.wanted(self.cases)
 
-    def rejects(self, fn):
-        outcomes = run(fn, self.cases, 2)
+    def rejects(self, fn, seconds=20):
+        outcomes = run(fn, self.cases, seconds)
         return len(outcomes) < len(self.cases) or any(
             self.check._wrong(*each)
             for each in zip(self.cases, outcomes, self.wanted, strict=True)
@@ -168,7 +168,7 @@ def test_mutants_are_caught(one, question, tmp_path):
     alive = []
     for versions in zip(*made, strict=True):
         text = versions[0][0]
-        caught = (j.rejects(fn) for j, (_, fn) in zip(judges, versions, strict=True))
+        caught = (j.rejects(fn, 5) for j, (_, fn) in zip(judges, versions, strict=True))
         if not any(caught):
             alive.append(text)
     unknown = [t for t in alive if not any(same in t for same in SAME.get(question.name, []))]
