@@ -26,7 +26,7 @@ SYSTEM = ("/usr", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/
 ADVICE = """\
 The students' programs run in a sandbox made by bubblewrap, and {why}.
   On Linux: pip install "imagenet-moment[grade]", or apt install bubblewrap (dnf, pacman too).
-  On Ubuntu 24.04 and later a rule may forbid it; until the next start of the machine this allows it:
+  On Ubuntu 24.04 and later a rule may forbid it; this allows it until the machine starts anew:
     sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0
   In Docker: docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined ...
   On macOS and Windows: grade in a Linux virtual machine, in WSL 2 or in a container.
