@@ -29,7 +29,8 @@ def grade(submissions, grading, store, *, workers=WORKERS, progress=True):
                 done, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for one in done:
                     record = grading.judge(waiting.pop(one), one.result())
-                    store.put(record)
+                    if not record.get("trouble"):  # else the next run tries again
+                        store.put(record)
                     records[record["key"]] = record
                     show.one(record)
         except BaseException:

@@ -92,7 +92,12 @@ class Grading:
 
     def run(self, prepared):
         """Run what is prepared (in any thread)."""
-        return runner.run(prepared.job, self.sandbox, self.limits) if prepared.job else None
+        if prepared.job is None:
+            return None
+        try:
+            return runner.run(prepared.job, self.sandbox, self.limits)
+        except Exception as error:  # one submission must not stop the others
+            return runner.Found(trouble=f"{type(error).__name__}: {error}")
 
     def judge(self, prepared, found):
         """The record, with its points (in the main thread: checks redirect the output)."""
@@ -103,6 +108,7 @@ class Grading:
         record["failed"], record["notes"] = found.failed, record["notes"] + found.notes
         if found.trouble:
             record["hand"].insert(0, f"the sandbox could not run it: {found.trouble}")
+            record["trouble"] = True
         for question in self.assignment.questions:
             points, reason, status = self._function(question, prepared, found)
             record["questions"].append(

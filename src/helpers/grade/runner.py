@@ -169,6 +169,7 @@ class _Process:
             self.ready, found.locked = True, rest[0] is True
         elif kind == "step":
             what, place, seconds = rest
+            self._check_step(what, place)
             seconds = (
                 self.limits.import_seconds if seconds > self.limits.seconds else self.limits.seconds
             )
@@ -212,6 +213,16 @@ class _Process:
         outcomes.append(outcome)
         if len(outcomes) == len(self.job.questions[name]):
             self.answered.append(name)
+
+    def _check_step(self, what, place):
+        """Who finds the frames' token can send what they like: it must not confuse the grader."""
+        numbers = place if isinstance(place, tuple) else (place,)
+        if len(numbers) != (2 if what == "cell" else 1) or {type(n) for n in numbers} != {int}:
+            raise ValueError("no step")
+        if what == "cell" and not 0 <= numbers[0] < len(self.job.cells):
+            raise ValueError("no such cell")
+        if what not in ("cell", "number"):
+            self._known(what)
 
     def _known(self, name):
         if name not in self.job.questions:

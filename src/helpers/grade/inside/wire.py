@@ -14,6 +14,7 @@ import numpy as np
 DEPTH = 20
 TEXT = 20_000_000  # bytes of a text
 DIGITS = 4000  # of an int; Python reads no longer one
+VALUES = 1_000_000  # of one frame, an array counting as one
 
 
 def pack(value, run, depth=DEPTH):
@@ -65,7 +66,7 @@ def _sized(data):
 
 class _Reader:
     def __init__(self, data, run):
-        self.data, self.run, self.place = memoryview(data), run, 0
+        self.data, self.run, self.place, self.left = memoryview(data), run, 0, VALUES
 
     def take(self, count):
         if count > len(self.data) - self.place:
@@ -86,8 +87,9 @@ class _Reader:
         return bytes(self.sized(TEXT)).decode("utf-8", "replace")
 
     def value(self, depth):
-        if depth < 0:
-            raise ValueError("too deeply nested")
+        self.left -= 1
+        if depth < 0 or self.left < 0:
+            raise ValueError("too deeply nested, or too many values")
         letter = bytes(self.take(1))
         if letter in (b"N", b"T", b"F", b"E"):
             return {b"N": None, b"T": True, b"F": False, b"E": ...}[letter]
