@@ -16,7 +16,10 @@ body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 body { color: #222; background: #fff; }
 table { border-collapse: collapse; }
 td, th { padding: .3rem .6rem; border-bottom: 1px solid #ccc; text-align: left; }
-td, th { vertical-align: top; overflow-wrap: anywhere; }
+td, th { vertical-align: top; overflow-wrap: break-word; }
+td:last-child { overflow-wrap: anywhere; }
+h2 { font-size: 1.15rem; margin: 1.4rem 0 0; }
+h2 + p { margin-top: .2rem; overflow-wrap: anywhere; }
 pre { white-space: pre-wrap; background: #f4f4f4; padding: .6rem; overflow-wrap: anywhere; }
 .two { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
 .bar { background: #2b6cb0; height: 1rem; }
@@ -38,17 +41,14 @@ def student(out, record, assignment, marks):
     parts.append("." if hand is not None else ", and what you wrote is still to be marked.")
     if record["late"]:
         parts.append(" It came late.")
-    parts.append("</p><table><tr><th>question</th><th>points</th><th>why</th></tr>")
+    parts.append("</p>")
     for q in record["questions"]:
-        why = _text(q["reason"]) or "right"
-        sign = SIGNS.get(q["status"], "")
-        parts.append(_row(f"{sign} {escape(q['name'])}", f"{q['points']:g} / {q['most']:g}", why))
+        title = f"{SIGNS.get(q['status'], '')} {escape(q['name'])}"
+        parts.append(_section(title, q["points"], q["most"], q["reason"] or "Right."))
     for one in assignment.written:
         points, comment = marks.points(record, one.name)
-        given = "—" if points is None else f"{points:g}"
-        why = _text(comment) or ("to be marked" if points is None else "")
-        parts.append(_row(escape(one.title), f"{given} / {one.points:g}", why))
-    parts.append("</table>")
+        said = comment or ("To be marked." if points is None else "")
+        parts.append(_section(escape(one.title), points, one.points, said))
     if record["file"]:
         parts.append(f"<p>The file that counts: {_text(record['file'])}</p>")
     said = [*record["failed"], *record["notes"]]
@@ -149,19 +149,26 @@ def _mistakes(records):
 
 def _kind(reason):
     """What two reasons of one kind have in common."""
+    for start in ("no notebook could be read", "the notebook could not be run"):
+        if reason.startswith(start):
+            return start
+    if reason.startswith("there is no function"):
+        return "there is no function of this name"
     if "It looks as if " in reason:
         return reason.split("It looks as if ", 1)[1].split("\n")[0]
     reason = re.sub(r"^case \d+ of \d+, [^:]*: ", "", reason.split("\n")[0])
     reason = re.sub(r"at \[[\d, ]*\] came .*", "other values", reason)
-    return re.sub(r"came -?[\d.e+-]+, expected .*", "another number", reason)[:160]
+    return re.sub(r"(came|\w+ is) -?[\d.e+-]+, expected .*", "another number", reason)[:160]
 
 
-def _row(name, points, why):
-    return f"<tr><td>{name}</td><td class=n>{points}</td><td>{why}</td></tr>"
+def _section(title, points, most, said):
+    given = "—" if points is None else f"{points:g}"
+    return f"<h2>{title}: {given} of {most:g}</h2><p>{_text(said)}</p>"
 
 
 def _link(record):
-    return f'<a href="feedback/{escape(record["key"])}.html">{_text(record["key"])}</a>'
+    who = _text(record["student"] or record["name"])
+    return f'<a href="feedback/{escape(record["key"])}.html">{who}</a> ({_text(record["key"])})'
 
 
 def _text(text):
