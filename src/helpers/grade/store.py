@@ -26,6 +26,8 @@ class Store:
     def __init__(self, out):
         self.folder = Path(out) / "done"
         self.folder.mkdir(parents=True, exist_ok=True)
+        for partial in self.folder.glob("partial-*"):  # of a run that was killed
+            partial.unlink(missing_ok=True)
 
     def get(self, key, fingerprint):
         """The record of a submission, or ``None`` if it is new, was changed or is damaged."""
