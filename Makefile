@@ -27,7 +27,7 @@ NBVAL := --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
 REPORT := --junitxml _build/reports
 
 .PHONY: help book serve test lint tests labs filled test-newest test-lowest
-.PHONY: colab execute seeds bench publish clean
+.PHONY: colab execute seeds assignments handout bench publish clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -77,6 +77,12 @@ execute: .venv/ready ## run the labs again in place: make execute [LABS="03-back
 
 seeds: .venv/ready ## run the labs with seeds 0 to 4, store what each claim measured: make seeds [LABS=...]
 	$(TEST)/python tools/seeds.py $(LABS)
+
+assignments: .venv/ready ## build the assignments' open copies, or a class's: make assignments SECRET=...
+	$(TEST)/python tools/make_assignments.py $(if $(SECRET),--secret "$(SECRET)")
+
+handout: .venv/ready ## a lab without solutions, as slides, and its chapter on a page: make handout LAB=03
+	$(TEST)/python tools/make_handout.py $(LAB)
 
 bench: .venv/ready ## measure the speeds and sizes that the book reports
 	$(TEST)/python tools/bench.py
