@@ -1,4 +1,4 @@
-"""The assignments: right functions pass, wrong ones and mutants do not; the sources hold together."""
+"""The assignments: right functions pass, wrong ones and mutants do not; sources agree."""
 
 import importlib.util
 import re
@@ -33,7 +33,7 @@ def solutions(one):
 
 
 def solution(one, question, variant, folder):
-    """A source's solution as a function for a variant; a file, so that mutants can be made of it."""
+    """A source's solution for a variant, from a file, so that mutants can be made of it."""
     text = solutions(one)[question.name]
     path = folder / f"{question.name}_{abs(hash(str(variant)))}.py"
     path.write_text(f"import numpy as np\nVARIANTS = {{{question.name!r}: {variant!r}}}\n{text}\n")
@@ -54,8 +54,7 @@ class Judge:
     def rejects(self, fn, seconds=20):
         outcomes = run(fn, self.cases, seconds)
         return len(outcomes) < len(self.cases) or any(
-            self.check._wrong(*each)
-            for each in zip(self.cases, outcomes, self.wanted, strict=True)
+            self.check._wrong(*each) for each in zip(self.cases, outcomes, self.wanted, strict=True)
         )
 
 
@@ -132,9 +131,9 @@ def test_twenty_wrong_functions_are_rejected(one, question):
         judge = Judge(question, variant)
         wrong = dict(judge.check.mistakes)
         for name, slip in SLIPS.items():
-            wrong[name] = lambda *a, slip=slip: slip(judge.check.reference(*a))
+            wrong[name] = lambda *a, slip=slip, right=judge.check.reference: slip(right(*a))
         first = judge.check.reference(*judge.cases[0].args)
-        wrong["the first case's answer for all"] = lambda *a: first
+        wrong["the first case's answer for all"] = lambda *a, first=first: first
         wrong["an exception"] = lambda *a: 1 / 0
         assert len(wrong) >= 20, f"{question.name}: {len(wrong)} wrong functions"
         accepted = [name for name, fn in wrong.items() if not judge.rejects(fn)]
