@@ -55,8 +55,8 @@ BEGIN = """\
 Run the next two cells, the second after you have written your name into it. It prints which
 variant of each function is yours: it depends on your name, so your neighbor's solution will rarely
 pass your checks. Everything else is as in the labs: write the function, run its cell, read which
-case fails. `check.score()` at the end shows your points. Work on your own copy (in Colab: File, Save
-a copy in Drive)."""
+case fails. `check.score()` at the end shows your points. Work on your own copy (in Colab: File,
+Save a copy in Drive)."""
 END = """\
 ## Your points
 

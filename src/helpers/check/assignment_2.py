@@ -185,14 +185,14 @@ def _smallest(window, ties):
     return _winners(-np.where(np.isinf(window), 0, window), ties)
 
 
-def _depthwise_loops(variant, add=True, turn=False, exchange=False, first=False):
+def _depthwise_loops(variant, add=True, turn=False, first=False):
     """``depthwise_gradient`` by loops, with one mistake."""
     stride, pad, dilation = variant["stride"], variant["pad"], variant["dilation"]
 
     def wrong(dz, x, w):
         padded, dw = np.pad(x, [(0, 0), (pad, pad), (pad, pad), (0, 0)]), np.zeros(w.shape)
         dpadded, reach = np.zeros(padded.shape), dilation * (len(w) - 1) + 1
-        kernels = w[::-1, ::-1] if turn else w.swapaxes(0, 1) if exchange else w
+        kernels = w[::-1, ::-1] if turn else w
         for n, i, j in np.ndindex(dz.shape[:3]):
             top, left = i * stride, j * stride
             place = (n, slice(top, top + reach, dilation), slice(left, left + reach, dilation))
@@ -238,17 +238,10 @@ QUESTIONS = [
                 v, add=False
             ),
             "the kernel is turned by half a turn": lambda v: _depthwise_loops(v, turn=True),
-            "rows and columns of the kernel are exchanged": lambda v: _depthwise_loops(
-                v, exchange=True
-            ),
             "dw is of the first image only": lambda v: _depthwise_loops(v, first=True),
             "dx and dw are exchanged": changed(depthwise_gradient, lambda r, *a: r[::-1]),
             "dw is divided by the number of images; the loss has done that": changed(
                 depthwise_gradient, lambda r, dz, x, w: (r[0], r[1] / len(x))
-            ),
-            "dw is summed over the channels": changed(
-                depthwise_gradient,
-                lambda r, *a: (r[0], np.zeros_like(r[1]) + r[1].sum(axis=2, keepdims=True)),
             ),
         },
         returns=("dx", "dw"),

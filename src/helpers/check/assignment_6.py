@@ -230,7 +230,6 @@ QUESTIONS = [
             "the values go up the gradient, not down": given(
                 shared_step, lambda w, dw, v, rate: (w, -dw, v, rate)
             ),
-            "the rate is not used": given(shared_step, lambda w, dw, v, rate: (w, dw, v, 1.0)),
             "the values did not move": changed(shared_step, lambda r, w, dw, v, rate: (r[0], v)),
             "each weight goes to the farthest value": given(
                 shared_step, lambda w, dw, v, rate: (100 * np.sign(v.mean() - w), dw, v, rate)
@@ -253,9 +252,6 @@ QUESTIONS = [
             ),
             "the zero point of the output is left out": given(
                 layer_int8, lambda x, w, b, zx, m, zz: (x, w, b, zx, m, 0)
-            ),
-            "the bias is left out": given(
-                layer_int8, lambda x, w, b, zx, m, zz: (x, w, 0 * b, zx, m, zz)
             ),
             "sums are kept in 16 bits and overflow": lambda v: _end(
                 v, lambda s, m, z: _clipped(v, _rounded(s * m, v["round"]) + z), np.int16
