@@ -151,6 +151,11 @@ def test_mistakes_are_named(one, question):
 
 # Mutants that compute the same: what is symmetric, or overwritten, or always so.
 SAME = {
+    "structured_mask": [
+        "line 6: one more than 4",  # a fifth size that no index asks for
+        "line 7: one more than 1",  # twice the sign sorts alike
+        "line 7: one less than 1",  # and 0 leaves the order, which is the first one's
+    ],
     "mistake_cost": [
         "arguments exchanged in min(",
         "arguments exchanged in max(",
