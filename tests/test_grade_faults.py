@@ -9,7 +9,15 @@ from helpers.grade import __main__ as command
 from helpers.grade import intake, pipeline, points, runner, sandbox, store
 
 LIMITS = runner.Limits(seconds=2, import_seconds=10, idle=2)
-NAMES = ["Ada Lovelace", "王小明", "José Ñáñez", "O'Brien, Pat", "Zoë von Ü", "李 雷", "Anna-Lena Groß"]
+NAMES = [
+    "Ada Lovelace",
+    "王小明",
+    "José Ñáñez",
+    "O'Brien, Pat",
+    "Zoë von Ü",
+    "李 雷",
+    "Anna-Lena Groß",
+]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +57,9 @@ def test_none_is_lost(graded):
     with open(out / "results.csv", encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(found) and len({row["key"] for row in rows}) == len(found)
-    assert sum(row["late"] == "late" for row in rows) == sum(r["late"] for r, _ in found.values()) > 3
+    assert (
+        sum(row["late"] == "late" for row in rows) == sum(r["late"] for r, _ in found.values()) > 3
+    )
     assert len(list((out / "feedback").glob("*.html"))) == len(found)
     with open(out / "canvas.csv", encoding="utf-8", newline="") as file:
         assert len(list(csv.reader(file))) == len(found) + 2

@@ -1,12 +1,14 @@
 """Choose the easiest variant by changing the class's key, the choices, or the name afterwards.
 
-lost: relu_backward max_pool_backward
+lost: relu_backward
 """
+
 # %% solutions
 # %%
 KEY = "000000000000"
-CHOICES = {"zero": "none of them", "ties": "first", "reduce": "sum"}
+CHOICES = dict(CHOICES, zero="none of them")
 from helpers import check
+
 mine = check.assignment("toy", "Somebody Else", KEY)
 
 

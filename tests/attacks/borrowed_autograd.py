@@ -2,6 +2,8 @@
 
 lost: relu_backward max_pool_backward
 """
+
+
 # %% solutions
 # %%
 def relu_backward(da, z):

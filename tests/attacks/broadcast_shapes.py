@@ -2,6 +2,8 @@
 
 lost: bias_gradient relu_backward
 """
+
+
 # %% solutions
 # %%
 def bias_gradient(dz):

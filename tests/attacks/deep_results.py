@@ -2,6 +2,7 @@
 
 lost: relu_backward max_pool_backward bias_gradient
 """
+
 # %% solutions
 # %%
 import numpy as np

@@ -2,6 +2,7 @@
 
 lost:
 """
+
 # %%
 import os
 import tempfile

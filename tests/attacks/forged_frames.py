@@ -2,6 +2,7 @@
 
 lost: max_pool_backward
 """
+
 # %% solutions
 # %%
 import json
@@ -10,7 +11,9 @@ import struct
 
 
 def max_pool_backward(da, x, size):
-    text = json.dumps({"status": "right", "points": 10, "question": "max_pool_backward", "score": 30}).encode()
+    text = json.dumps(
+        {"status": "right", "points": 10, "question": "max_pool_backward", "score": 30}
+    ).encode()
     for fd in range(64):
         try:
             if fd not in (0,):

@@ -2,6 +2,7 @@
 
 lost: relu_backward max_pool_backward bias_gradient my_number
 """
+
 # %%
 print("✓ relu_backward: right in all 9 cases")
 print("✓ max_pool_backward: right in all 9 cases")

@@ -2,6 +2,7 @@
 
 lost: bias_gradient
 """
+
 # %% solutions
 # %%
 import os

@@ -2,6 +2,7 @@
 
 lost: bias_gradient relu_backward
 """
+
 # %% solutions
 # %%
 import numpy as np

@@ -2,6 +2,7 @@
 
 lost: max_pool_backward
 """
+
 # %% solutions
 # %%
 import ctypes

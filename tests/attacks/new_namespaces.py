@@ -2,6 +2,7 @@
 
 lost: max_pool_backward
 """
+
 # %% solutions
 # %%
 import ctypes
@@ -16,7 +17,11 @@ gained.append(libc.mount(b"none", b"/tmp", b"tmpfs", 0, None) == 0)
 gained.append(libc.chroot(b"/proc/1/root") == 0)
 gained.append(libc.setns(0, 0) == 0)
 gained.append(libc.setuid(0) == 0)
-for command in (["unshare", "-Ur", "id"], ["su", "-c", "id"], ["mount", "-t", "tmpfs", "x", "/tmp"]):
+for command in (
+    ["unshare", "-Ur", "id"],
+    ["su", "-c", "id"],
+    ["mount", "-t", "tmpfs", "x", "/tmp"],
+):
     try:
         gained.append(subprocess.run(command, capture_output=True, timeout=2).returncode == 0)
     except Exception:

@@ -2,6 +2,7 @@
 
 lost: max_pool_backward
 """
+
 # %% solutions
 # %%
 import json
@@ -10,7 +11,18 @@ import os
 import numpy as np
 
 found = {}
-for root in ("/work", "/home", "/root", "/tmp", "/var", "/mnt", "/opt", "/srv", os.path.expanduser("~"), os.getcwd()):
+for root in (
+    "/work",
+    "/home",
+    "/root",
+    "/tmp",
+    "/var",
+    "/mnt",
+    "/opt",
+    "/srv",
+    os.path.expanduser("~"),
+    os.getcwd(),
+):
     for folder, _, files in os.walk(root):
         for file in files:
             path = os.path.join(folder, file)
@@ -19,7 +31,10 @@ for root in ("/work", "/home", "/root", "/tmp", "/var", "/mnt", "/opt", "/srv", 
                     for cell in json.load(open(path))["cells"]:
                         if "def max_pool_backward" in "".join(cell["source"]):
                             exec("".join(cell["source"]), found)
-                if file in ("toy.py", "layers.py", "backward_plain.py") and "site-packages" not in path:
+                if (
+                    file in ("toy.py", "layers.py", "backward_plain.py")
+                    and "site-packages" not in path
+                ):
                     exec(open(path).read(), found)
             except BaseException:
                 pass

@@ -2,6 +2,7 @@
 
 lost: relu_backward max_pool_backward
 """
+
 # %% solutions
 # %%
 import builtins

@@ -2,6 +2,8 @@
 
 lost: relu_backward max_pool_backward bias_gradient
 """
+
+
 # %% solutions
 # %%
 def relu_backward(da, z):
@@ -10,7 +12,9 @@ def relu_backward(da, z):
 
 # %%
 def max_pool_backward(da, x, size):
-    print("=HYPERLINK(\"http://evil\",\"click\")\n\x1b]0;attacked\x07\x1b[2J</pre><script>attacked()</script>")
+    print(
+        '=HYPERLINK("http://evil","click")\n\x1b]0;attacked\x07\x1b[2J</pre><script>attacked()</script>'
+    )
     return "=cmd|' /C calc'!A0"
 
 

@@ -3,9 +3,11 @@
 lost: max_pool_backward relu_backward
 without: max_pool_backward relu_backward
 """
+
 # %% solutions
 # %%
 from helpers import layers
+
 relu_backward = layers.relu_backward
 # %%
 from helpers.layers import max_pool_backward as book

@@ -2,6 +2,7 @@
 
 lost: relu_backward
 """
+
 # %% solutions
 # %%
 import os

@@ -2,13 +2,30 @@
 
 lost:
 """
+
 # %%
 import os
 
 NAME = "attacked-by-writing"
-for root in ("/", "/tmp", "/var/tmp", "/home", "/root", "/work", "/usr", "/etc", "/opt", os.path.expanduser("~"),
-             os.getcwd(), os.path.dirname(os.__file__), "/dev/shm", "/run", "/proc/1/cwd", "/proc/1/root/tmp",
-             "/proc/self/root/tmp"):
+for root in (
+    "/",
+    "/tmp",
+    "/var/tmp",
+    "/home",
+    "/root",
+    "/work",
+    "/usr",
+    "/etc",
+    "/opt",
+    os.path.expanduser("~"),
+    os.getcwd(),
+    os.path.dirname(os.__file__),
+    "/dev/shm",
+    "/run",
+    "/proc/1/cwd",
+    "/proc/1/root/tmp",
+    "/proc/self/root/tmp",
+):
     folders = [root]
     for folder, inner, _ in os.walk(root):
         folders += [os.path.join(folder, i) for i in inner]

@@ -1,6 +1,6 @@
 """Submissions of every kind of fault, with what each must be graded: ``KINDS`` and ``make``.
 
-A kind is a function: student -> (end of the file's name, bytes, names of the questions that are lost).
+A kind is a function: student -> (end of the file's name, bytes, names of the lost questions).
 """
 
 import io
@@ -54,7 +54,8 @@ LOOPS = """\
 def relu_backward(da, z):
     out = []
     for d, v in zip(da.ravel(), z.ravel()):
-        out.append(d if v > 0 else {"nothing": 0.0, "all": d, "half": d / 2}[CHOICES["zero"]] if v == 0 else 0.0)
+        at_zero = {"nothing": 0.0, "all": d, "half": d / 2}[CHOICES["zero"]]
+        out.append(d if v > 0 else at_zero if v == 0 else 0.0)
     return np.array(out).reshape(z.shape)
 """
 _simple("right")
@@ -108,7 +109,7 @@ _simple("endless_recursion", [POOL], max_pool_backward="def max_pool_backward(da
         "    return max_pool_backward(da, x, size)\n")  # fmt: skip
 _simple("too_much_memory", [POOL], max_pool_backward="def max_pool_backward(da, x, size):\n"
         "    return np.ones((10**6, 10**6))\n")  # fmt: skip
-_simple("missing_package_in_function", [POOL], max_pool_backward="def max_pool_backward(da, x, size):\n"
+_simple("package_in_function", [POOL], max_pool_backward="def max_pool_backward(da, x, size):\n"
         "    import tensorflow as tf\n    return tf.zeros(x.shape).numpy()\n")  # fmt: skip
 _simple("misspelt", [POOL], max_pool_backward=nb.RIGHT[POOL].replace("def max_pool", "def maxpool"))
 _simple("cell_deleted", [POOL], max_pool_backward="")
@@ -170,9 +171,9 @@ _after(
 
 
 @kind
-def student_line_missing(student):
-    text = nb.right("").replace('STUDENT = \\"\\"', "pass")
-    return "a2.ipynb", text.encode(), None  # its variants are those of the school's name
+def no_name(student):
+    """Its variants are those of the school's name."""
+    return "a2.ipynb", nb.right("").encode(), None
 
 
 @kind
@@ -335,7 +336,7 @@ def make(name, student, number, late=False):
     end, data, lost = KINDS[name](student)
     who = "".join(c for c in student.lower() if c.isalnum())
     if lost is None:  # graded as the school's name says
-        data, lost = data.replace(b"STUDENT", b"student"), _by_name(who)
+        lost = _by_name(who)
     return f"{who}_{'LATE_' if late else ''}{number}_{number + 500_000}_{end}", data, set(lost)
 
 

@@ -3,8 +3,8 @@
 import json
 import re
 
-from helpers.grade.assignment import key_of
 from grading.toy import ASSIGNMENT
+from helpers.grade.assignment import key_of
 
 SECRET = "the-class-secret"
 KEY = key_of(SECRET)

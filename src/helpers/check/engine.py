@@ -174,7 +174,8 @@ def receipt(name):
     """
     each = ", ".join(f"{one} {MARKS[verdict.status]}" for one, verdict in STATE.items())
     done = sum(verdict.status == "right" for verdict in STATE.values())
-    text = f"{' '.join(str(name).split())}: {done} of {len(STATE)} right" + f" ({each})" * bool(each)
+    text = f"{' '.join(str(name).split())}: {done} of {len(STATE)} right"
+    text += f" ({each})" if each else ""
     mark = hashlib.sha256(text.encode()).hexdigest()[:8]
     print(f"Receipt for {text}. Mark {mark}. It proves nothing; keep it with your notes.")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 class Meter:
-    """``read()`` gives (seconds used, whether all of them wait); (0, False) where that is unknown."""
+    """``read()`` gives (seconds used, whether all wait); (0, False) where that is unknown."""
 
     def __init__(self, pid):
         self.pid = pid
@@ -19,7 +19,7 @@ class Meter:
         while pids:
             pid = pids.pop()
             try:
-                # "pid (name) state parent ..."; the name may hold anything, but no fields follow ")"
+                # "pid (name) state parent ..."; the name may hold anything, a ")" too
                 fields = (
                     Path(f"/proc/{pid}/stat")
                     .read_text("utf-8", "replace")

@@ -74,7 +74,8 @@ def read(name, data):
 FORMATS = {
     b"%PDF": "a PDF", b"PK\x03\x04": "an archive or an office document", b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture", b"Rar!": "a .rar archive", b"7z\xbc\xaf": "a .7z archive",
-    b"\x1f\x8b": "a .gz archive", b"\xd0\xcf\x11\xe0": "an office document", b"{\\rtf": "a text document",
+    b"\x1f\x8b": "a .gz archive", b"\xd0\xcf\x11\xe0": "an office document",
+    b"{\\rtf": "a text document",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The pages: one for the instructor, one for each student. All that comes from students is escaped."""
+"""The pages: one for the instructor, one for each student. All that students wrote is escaped."""
 
 import re
 from collections import Counter
@@ -11,40 +11,44 @@ from helpers.grade.tables import totals
 STYLE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<style>body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse}td,th{padding:.3rem .6rem;border-bottom:1px solid #ccc;text-align:left;
-vertical-align:top}pre{white-space:pre-wrap;background:#f4f4f4;padding:.6rem;overflow-wrap:anywhere}
-.two{display:grid;grid-template-columns:1fr 1fr;gap:1rem}.bar{background:#2b6cb0;color:#2b6cb0;height:1rem}
-td.n{text-align:right}@media(max-width:40rem){.two{grid-template-columns:1fr}}</style>
+<style>
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+body { color: #222; background: #fff; }
+table { border-collapse: collapse; }
+td, th { padding: .3rem .6rem; border-bottom: 1px solid #ccc; text-align: left; }
+td, th { vertical-align: top; overflow-wrap: break-word; }
+td:last-child { overflow-wrap: anywhere; }
+h2 { font-size: 1.15rem; margin: 1.4rem 0 0; }
+h2 + p { margin-top: .2rem; overflow-wrap: anywhere; }
+pre { white-space: pre-wrap; background: #f4f4f4; padding: .6rem; overflow-wrap: anywhere; }
+.two { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
+.bar { background: #2b6cb0; height: 1rem; }
+td.n { text-align: right; white-space: nowrap; }
+@media (max-width: 40rem) { .two { grid-template-columns: 1fr; } }
+</style>
 """
 SIGNS = {"right": "✓", "wrong": "✗", "unwritten": "·", "missing": "✗", "not graded": "?"}
 
 
 def student(out, record, assignment, marks):
     """``feedback/KEY.html``: what each question got, and why it lost what it lost."""
-    own, hand, total, most = totals(record, assignment, marks)
+    _, hand, total, most = totals(record, assignment, marks)
     parts = [STYLE, f"<title>{escape(assignment.title)}</title><h1>{escape(assignment.title)}</h1>"]
     parts.append(
-        f"<p>{_text(record['student'] or record['name'])}: <strong>{total:g} of {most:g} points</strong>"
+        f"<p>{_text(record['student'] or record['name'])}: "
+        f"<strong>{total:g} of {most:g} points</strong>"
     )
     parts.append("." if hand is not None else ", and what you wrote is still to be marked.")
     if record["late"]:
         parts.append(" It came late.")
-    parts.append("</p><table><tr><th>question</th><th>points</th><th>why</th></tr>")
+    parts.append("</p>")
     for q in record["questions"]:
-        why = _text(q["reason"]) or "right"
-        sign = SIGNS.get(q["status"], "")
-        parts.append(
-            f"<tr><td>{sign} {escape(q['name'])}</td><td class=n>{q['points']:g} / {q['most']:g}</td><td>{why}</td></tr>"
-        )
+        title = f"{SIGNS.get(q['status'], '')} {escape(q['name'])}"
+        parts.append(_section(title, q["points"], q["most"], q["reason"] or "Right."))
     for one in assignment.written:
         points, comment = marks.points(record, one.name)
-        given = "—" if points is None else f"{points:g}"
-        why = _text(comment) or ("to be marked" if points is None else "")
-        parts.append(
-            f"<tr><td>{escape(one.title)}</td><td class=n>{given} / {one.points:g}</td><td>{why}</td></tr>"
-        )
-    parts.append("</table>")
+        said = comment or ("To be marked." if points is None else "")
+        parts.append(_section(escape(one.title), points, one.points, said))
     if record["file"]:
         parts.append(f"<p>The file that counts: {_text(record['file'])}</p>")
     said = [*record["failed"], *record["notes"]]
@@ -59,7 +63,8 @@ def instructor(out, records, assignment, marks, alike, hints):
     """``index.html``: the distribution, the commonest mistakes, what to look at, what is alike."""
     parts = [
         STYLE,
-        f"<title>{escape(assignment.title)}</title><h1>{escape(assignment.id)} {escape(assignment.title)}</h1>",
+        f"<title>{escape(assignment.title)}</title>",
+        f"<h1>{escape(assignment.id)} {escape(assignment.title)}</h1>",
     ]
     rows = [(record, *totals(record, assignment, marks)) for record in records]
     open_ = sum(hand is None for _, _, hand, _, _ in rows)
@@ -81,7 +86,7 @@ def instructor(out, records, assignment, marks, alike, hints):
     )
     parts.append("Ask both authors to explain or to change theirs.</p>")
     for share, one, other, names in alike:
-        title = f"{_text(one['key'])} and {_text(other['key'])}: {share:.0%}, {escape(', '.join(names))}"
+        title = f"{_text(one['key'])} and {_text(other['key'])}: {share:.0%}, {', '.join(names)}"
         parts.append(f"<details><summary>{title}</summary>")
         for name in names:
             codes = "".join(f"<pre>{_text(r['code'].get(name, ''))}</pre>" for r in (one, other))
@@ -144,18 +149,29 @@ def _mistakes(records):
 
 def _kind(reason):
     """What two reasons of one kind have in common."""
+    for start in ("no notebook could be read", "the notebook could not be run"):
+        if reason.startswith(start):
+            return start
+    if reason.startswith("there is no function"):
+        return "there is no function of this name"
     if "It looks as if " in reason:
         return reason.split("It looks as if ", 1)[1].split("\n")[0]
     reason = re.sub(r"^case \d+ of \d+, [^:]*: ", "", reason.split("\n")[0])
     reason = re.sub(r"at \[[\d, ]*\] came .*", "other values", reason)
-    return re.sub(r"came -?[\d.e+-]+, expected .*", "another number", reason)[:160]
+    return re.sub(r"(came|\w+ is) -?[\d.e+-]+, expected .*", "another number", reason)[:160]
+
+
+def _section(title, points, most, said):
+    given = "—" if points is None else f"{points:g}"
+    return f"<h2>{title}: {given} of {most:g}</h2><p>{_text(said)}</p>"
 
 
 def _link(record):
-    return f'<a href="feedback/{escape(record["key"])}.html">{_text(record["key"])}</a>'
+    who = _text(record["student"] or record["name"])
+    return f'<a href="feedback/{escape(record["key"])}.html">{who}</a> ({_text(record["key"])})'
 
 
 def _text(text):
-    """A student's text, safe in a page: no mark-up, no control characters, no tricks of direction."""
+    """A student's text, safe in a page: no mark-up, no control characters or changed direction."""
     kept = "".join(c if c.isprintable() or c == "\n" else "�" for c in str(text))
     return escape(kept).replace("\n", "<br>")

@@ -9,7 +9,7 @@ WORKERS = (os.cpu_count() or 2) + 2  # more than cores: some programs only wait
 
 
 def grade(submissions, grading, store, *, workers=WORKERS, progress=True):
-    """The records of all submissions, in their order; those that ``store`` has are not run again."""
+    """The records of all submissions, in their order; what ``store`` has is not run again."""
     records, new = {}, []
     for one in submissions:
         fingerprint = grading.fingerprint(one)
@@ -29,7 +29,8 @@ def grade(submissions, grading, store, *, workers=WORKERS, progress=True):
                 done, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for one in done:
                     record = grading.judge(waiting.pop(one), one.result())
-                    store.put(record)
+                    if not record.get("trouble"):  # else the next run tries again
+                        store.put(record)
                     records[record["key"]] = record
                     show.one(record)
         except BaseException:

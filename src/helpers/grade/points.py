@@ -16,7 +16,7 @@ from helpers.grade.assignment import case_seed, key_of, name_of
 
 VERSION = 1  # of the grader's judgement: another one grades everything again
 SUSPECT = {
-    "the book's own functions": r"\bhelpers\.(layers|grade|check\.\w+)|\bfrom helpers import [^\n]*layers",
+    "the book's own functions": r"\bhelpers\.(layers|grade|check\.\w)|from helpers import .*layers",
     "frames or the garbage collector": r"\b_getframe\b|\bf_back\b|\bgc\.get_",
     "processes": r"\bsubprocess\b|\bos\.(system|fork|exec\w*|kill\w*|popen)\b|\bmultiprocessing\b",
     "the network": r"\bimport (socket|requests|urllib)|\bfrom (socket|urllib|requests)\b",
@@ -32,6 +32,7 @@ class Grading:
     def __init__(self, assignment, secret, sandbox, limits=None):
         self.assignment, self.secret, self.key = assignment, secret, key_of(secret)
         self.sandbox, self.limits = sandbox, limits or runner.Limits()
+        self.seconds = 0.0  # of processor time in the sandbox so far, roughly
 
     def fingerprint(self, submission):
         """What a record depends on. A submission with the same one need not be graded again."""
@@ -78,7 +79,7 @@ class Grading:
         for one in self.assignment.written:
             if one.name not in record["written"] and found.texts:
                 record["hand"].append(
-                    f"the place of the answer {one.name!r} is gone: all of the notebook's texts are kept"
+                    f"the place of the answer {one.name!r} is gone: all the texts are kept"
                 )
                 record["written"][one.name] = "\n\n".join(found.texts)[:20_000]
         job = runner.Job(
@@ -91,16 +92,23 @@ class Grading:
 
     def run(self, prepared):
         """Run what is prepared (in any thread)."""
-        return runner.run(prepared.job, self.sandbox, self.limits) if prepared.job else None
+        if prepared.job is None:
+            return None
+        try:
+            return runner.run(prepared.job, self.sandbox, self.limits)
+        except Exception as error:  # one submission must not stop the others
+            return runner.Found(trouble=f"{type(error).__name__}: {error}")
 
     def judge(self, prepared, found):
         """The record, with its points (in the main thread: checks redirect the output)."""
         record = prepared.record
         if found is None:
             return record
+        self.seconds += found.seconds
         record["failed"], record["notes"] = found.failed, record["notes"] + found.notes
         if found.trouble:
             record["hand"].insert(0, f"the sandbox could not run it: {found.trouble}")
+            record["trouble"] = True
         for question in self.assignment.questions:
             points, reason, status = self._function(question, prepared, found)
             record["questions"].append(
@@ -153,7 +161,7 @@ class Grading:
         return readable[0][1], readable[0][2]
 
     def _student(self, found, submission, record):
-        """The name that chooses the variants: what STUDENT says, else what the school's system has."""
+        """The name that chooses the variants: what STUDENT says, else what the school has."""
         student = found.student()
         record["student"] = student
         if not name_of(student).strip(" ."):
@@ -209,7 +217,8 @@ class Grading:
             return f"{name} is {compare.describe(value)}, a number expected"
         value = float(value)
         if not abs(value - expected) <= self.assignment.number_tolerance * abs(expected):
-            return f"{name} is {compare.number(value, expected)}, expected {compare.number(expected, value)}"
+            came, right = compare.number(value, expected), compare.number(expected, value)
+            return f"{name} is {came}, expected {right}"
         return ""
 
 

@@ -10,70 +10,15 @@ import signal
 import struct
 import threading
 import time
-from dataclasses import dataclass, field
 
 from helpers.check import run as check_run
 from helpers.check.run import Outcome
 from helpers.grade.inside import wire
-from helpers.grade.inside.child import MEMORY_EXIT
+from helpers.grade.jobs import Found, Job, Limits, busy, how
 from helpers.grade.meter import Meter
 
-MEGA = 2**20
 STARTS = 15  # processes for one submission
 OUT_OF_TURN = "wrote where only the grader may write"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Of one statement or one case (``seconds``, ``idle``), and of a submission (the others).
-
-    Processor time counts, not the clock, so that a busy machine changes no grade. Who uses none for
-    ``idle`` seconds, waits for something that will not come.
-    """
-
-    seconds: float = 4.0
-    import_seconds: float = 20.0
-    idle: float = 5.0
-    clock: float = 5.0  # times as long may pass on the clock, and more where the machine is busy
-    whole: float = 120.0
-    total: int = 100  # seconds of processor time of one process
-    memory: int = 2048 * MEGA
-    sent: int = 64 * MEGA
-
-
-@dataclass
-class Job:
-    """What is run: sources, ``{question: cases}``, the number's name, the student's data."""
-
-    cells: list
-    questions: dict
-    number: str = ""
-    data: object = None
-
-
-@dataclass
-class Found:
-    """What came out.
-
-    states    {question: "there", "missing", "unwritten" or "no function"}
-    outcomes  {question: [Outcome]}, one for each case that was reached
-    number    what the number's name held (frozen), or ``None``
-    failed    sentences: statements that failed or were left out
-    notes     other sentences, for the instructor
-    near      names of the functions that the notebook defines
-    trouble   why the sandbox could not do its work, or ``""``
-    """
-
-    states: dict = field(default_factory=dict)
-    outcomes: dict = field(default_factory=dict)
-    number: object = None
-    failed: list = field(default_factory=list)
-    notes: list = field(default_factory=list)
-    near: list = field(default_factory=list)
-    trouble: str = ""
-    locked: bool = False
-    starts: int = 0
-    seconds: float = 0.0  # of processor time, roughly
 
 
 def run(job, sandbox, limits=None):
@@ -174,7 +119,7 @@ class _Process:
         if ended == "end":
             return ended, self.step
         said = (errors or [b""])[0].decode("utf-8", "replace").strip()[-200:]
-        return self.stopped or ended or _how(code, said if not self.ready else ""), self.step
+        return self.stopped or ended or how(code, said if not self.ready else ""), self.step
 
     def _watch(self, process):
         """Kill the process when its step has used up its time, or only waits."""
@@ -224,6 +169,7 @@ class _Process:
             self.ready, found.locked = True, rest[0] is True
         elif kind == "step":
             what, place, seconds = rest
+            self._check_step(what, place)
             seconds = (
                 self.limits.import_seconds if seconds > self.limits.seconds else self.limits.seconds
             )
@@ -268,16 +214,19 @@ class _Process:
         if len(outcomes) == len(self.job.questions[name]):
             self.answered.append(name)
 
+    def _check_step(self, what, place):
+        """Who finds the frames' token can send what they like: it must not confuse the grader."""
+        numbers = place if isinstance(place, tuple) else (place,)
+        if len(numbers) != (2 if what == "cell" else 1) or {type(n) for n in numbers} != {int}:
+            raise ValueError("no step")
+        if what == "cell" and not 0 <= numbers[0] < len(self.job.cells):
+            raise ValueError("no such cell")
+        if what not in ("cell", "number"):
+            self._known(what)
+
     def _known(self, name):
         if name not in self.job.questions:
             raise ValueError("no such question")
-
-
-def busy():
-    """How many programs share a core of this machine at present, 1 or more."""
-    return (
-        max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)) if hasattr(os, "getloadavg") else 1.0
-    )
 
 
 def _feed(process, data):
@@ -297,17 +246,3 @@ def _kill(process):
             process.kill()
     except (OSError, ProcessLookupError):
         pass
-
-
-def _how(code, said):
-    """How a process ended, from its exit code, in words that go on after "the statement"."""
-    number = -code if code < 0 else code - 128
-    if code == MEMORY_EXIT:
-        return "took more memory than there is"
-    if number == getattr(signal, "SIGXCPU", -1):
-        return "was stopped: it took too long (an endless loop?)"
-    if number in (signal.SIGSEGV, getattr(signal, "SIGBUS", -1), signal.SIGABRT, signal.SIGILL):
-        return "crashed Python"
-    if number == getattr(signal, "SIGKILL", -1):
-        return "was killed (too much memory, or by itself)"
-    return f"ended Python (exit code {code})" + (f": {said}" if said else "")

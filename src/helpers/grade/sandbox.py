@@ -25,13 +25,15 @@ SYSTEM = ("/usr", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/
 
 ADVICE = """\
 The students' programs run in a sandbox made by bubblewrap, and {why}.
-  On Linux: pip install "imagenet-moment[grade]", or apt install bubblewrap (dnf, pacman: the same name).
-  On Ubuntu 24.04 and later only the system's own one may run: apt install bubblewrap.
+  On Linux: pip install "imagenet-moment[grade]", or apt install bubblewrap (dnf, pacman too).
+  On Ubuntu 24.04 and later a rule may forbid it; this allows it until the machine starts anew:
+    sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0
   In Docker: docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined ...
   On macOS and Windows: grade in a Linux virtual machine, in WSL 2 or in a container.
-Without a sandbox (--no-sandbox) a student's program can do whatever you can: read your files and the
-other submissions, change them and the grades, and use the network. Limits of time and memory hold all
-the same. Use it only for notebooks that you have read, or on a machine that holds nothing else."""
+Without a sandbox (--no-sandbox) a student's program can do nearly whatever you can: read your files
+and the other submissions, and change them and the grades. Limits of time and memory hold all the
+same, and on Linux it can start no programs and use no network. Use it only for notebooks that you
+have read, or on a machine that holds nothing else."""
 
 
 class NoSandbox(RuntimeError):
@@ -105,12 +107,12 @@ def _candidates():
 
 
 def _fails(sandbox):
-    """Why a sandbox does not start, or does not hold, or ``""``: a look before anybody's code runs."""
+    """Why a sandbox does not start or does not hold, or ``""``: a look before anybody comes in."""
     look = (
         "import os, socket, sys\n"
         "for place in sys.argv[1:]:\n"
         "    if os.path.exists(place): sys.exit('the sandbox shows ' + place)\n"
-        "if len([p for p in os.listdir('/proc') if p.isdigit()]) > 3: sys.exit('it shows processes')\n"
+        "if sum(p.isdigit() for p in os.listdir('/proc')) > 3: sys.exit('it shows processes')\n"
         "if [n for _, n in socket.if_nameindex() if n != 'lo']: sys.exit('it has a network')\n"
         "import_numpy = __import__('numpy')\n"
     )
@@ -122,7 +124,7 @@ def _fails(sandbox):
     ]
     hidden += ["/etc/passwd", "/etc/shadow"]
     start = [sandbox.start[0], "-I", "-S", "-B", "-c"]
-    path = f"import sys\nfolders, sys.argv = {_folders()!r}, ['', *sys.argv[1:]]\nsys.path += folders\n"
+    path = f"import sys\nsys.path += {_folders()!r}\n"
     command = [sandbox.bwrap, *sandbox.options, "--", *start, path + look, *hidden]
     try:
         done = subprocess.run(

@@ -14,7 +14,7 @@ FROM = 0.75  # the share of the rarer runs in common from which two are shown
 MOST = 40
 TOKEN = re.compile(r"\d+\.?\d*|\w+|[^\s\w]")
 KEPT = set(
-    "def return if else elif for in while and or not None True False lambda with np is".split()
+    re.findall(r"\w+", "def return if else elif for in while and or not None True False with np is")
 )
 
 

@@ -1,4 +1,4 @@
-"""The tables: results for the instructor, imports for Canvas and Moodle, marks for what is written."""
+"""The tables: results for the instructor, imports for Canvas and Moodle, marks by hand."""
 
 import csv
 import io

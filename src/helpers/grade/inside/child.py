@@ -7,6 +7,7 @@ killed this process, and starts another that leaves it out.
 
 import ast
 import builtins
+import contextlib
 import linecache
 import os
 import re
@@ -212,10 +213,8 @@ def limit(job):
     if not job["sandboxed"]:
         del limits["RLIMIT_NPROC"]  # outside it would count all of the user's
     for name, most in limits.items():
-        try:
+        with contextlib.suppress(AttributeError, ValueError, OSError):  # macOS has not all of them
             resource.setrlimit(getattr(resource, name), (most, most))
-        except (AttributeError, ValueError, OSError):  # macOS has not all of them
-            pass
 
 
 def allow(seconds):

@@ -118,7 +118,7 @@ def _session(name):
 
     def begin(seed=0):
         random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002: students' notebooks use it
+        np.random.seed(seed)  # noqa: NPY002
         return "graded"
 
     module.begin, module.seed, module.profile = begin, lambda: 0, lambda: "quick"

@@ -1,8 +1,8 @@
 """Values as bytes, both ways between grader and sandbox: no pickle, no code, nothing but data.
 
 Each value is a letter and what follows it. Arrays are a dtype, a shape and their raw buffer. What
-comes out of the sandbox is not trusted: ``unpack`` raises ``ValueError`` for anything else, reads no
-array beyond the bytes that came, and goes no deeper than ``DEPTH``.
+comes out of the sandbox is not trusted: ``unpack`` raises ``ValueError`` for anything else, reads
+no array beyond the bytes that came, and goes no deeper than ``DEPTH``.
 
 ``run`` is the module ``helpers.check.run``, which each side loads in its own way.
 """
@@ -14,6 +14,7 @@ import numpy as np
 DEPTH = 20
 TEXT = 20_000_000  # bytes of a text
 DIGITS = 4000  # of an int; Python reads no longer one
+VALUES = 1_000_000  # of one frame, an array counting as one
 
 
 def pack(value, run, depth=DEPTH):
@@ -65,7 +66,7 @@ def _sized(data):
 
 class _Reader:
     def __init__(self, data, run):
-        self.data, self.run, self.place = memoryview(data), run, 0
+        self.data, self.run, self.place, self.left = memoryview(data), run, 0, VALUES
 
     def take(self, count):
         if count > len(self.data) - self.place:
@@ -86,8 +87,9 @@ class _Reader:
         return bytes(self.sized(TEXT)).decode("utf-8", "replace")
 
     def value(self, depth):
-        if depth < 0:
-            raise ValueError("too deeply nested")
+        self.left -= 1
+        if depth < 0 or self.left < 0:
+            raise ValueError("too deeply nested, or too many values")
         letter = bytes(self.take(1))
         if letter in (b"N", b"T", b"F", b"E"):
             return {b"N": None, b"T": True, b"F": False, b"E": ...}[letter]
