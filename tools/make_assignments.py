@@ -1,4 +1,4 @@
-"""Build the assignments from their sources: ``make assignments`` or ``make assignments SECRET=...``.
+"""Build the assignments from their sources: ``make assignments``, for a class with ``SECRET=...``.
 
 A source, ``assignments/a1.md``, is a MyST notebook. A cell's ``for`` says who gets it:
 
@@ -10,8 +10,8 @@ A source, ``assignments/a1.md``, is a MyST notebook. A cell's ``for`` says who g
 
 Without a secret, the open copies ``assignments/a1.ipynb`` are made, whose variants go with the key
 "open": for whoever learns alone, and for Colab's button. With a secret, a class's are made in
-``_build/assignments``: ``students/`` what is handed out, ``instructor/`` notes and a solution (of the
-student "Reference Solution"), ``otter/`` and ``nbgrader/`` the masters for those tools.
+``_build/assignments``: ``students/`` what is handed out, ``instructor/`` notes and a solution (of
+the student "Reference Solution"), ``otter/`` and ``nbgrader/`` the masters for those tools.
 """
 
 import argparse
@@ -52,15 +52,17 @@ mine = check.assignment("{id}", STUDENT, KEY)"""
 BEGIN = """\
 ## Begin
 
-Run the next two cells, the second after you have written your name into it. It prints which variant of each function is yours:
-it depends on your name, so your neighbor's solution will not pass your checks. Everything else is as in the labs: write the
-function, run its cell, read which case fails. `check.score()` at the end shows your points. Work on your own copy (in Colab:
-File, Save a copy in Drive)."""
+Run the next two cells, the second after you have written your name into it. It prints which
+variant of each function is yours: it depends on your name, so your neighbor's solution will rarely
+pass your checks. Everything else is as in the labs: write the function, run its cell, read which
+case fails. `check.score()` at the end shows your points. Work on your own copy (in Colab: File,
+Save a copy in Drive)."""
 END = """\
 ## Your points
 
-Run the whole notebook from the top once more, then save it and hand in the `.ipynb` file itself. The grader runs it anew, with
-other cases than you have seen, and nothing of it needs a network."""
+Run the whole notebook from the top once more, then save it and hand in the `.ipynb` file itself.
+The grader runs it anew, with other cases than you have seen, and nothing of it needs a network.
+The receipt is for your own record: keep it with your notes."""
 
 
 def load(path):
@@ -101,8 +103,8 @@ def front(about):
     return (
         f"# Assignment {about['id'][1:]} · {about['title']}\n\n"
         f"[![Open in Colab]({BADGE})]({COLAB.format(REPOSITORY, about['id'])})\n\n"
-        f"Chapters {about['chapters']}. Time: {about['time']}. {functions + sum(e.points for e in one.written)}"
-        f" points: {functions} for code, {by_hand}."
+        f"Chapters {about['chapters']}. Time: {about['time']}. "
+        f"{functions + sum(e.points for e in one.written)} points: {functions} for code, {by_hand}."
     )
 
 
@@ -114,9 +116,7 @@ def opening(about, key, student):
 def solved(about, text, key):
     """A solution with the variants of the reference student written in."""
     variants = assignments.load(about["id"]).variants(key, REFERENCE)
-    return re.sub(
-        r'VARIANTS\["(\w+)"\]\["(\w+)"\]', lambda m: repr(variants[m[1]][m[2]]), text
-    )
+    return re.sub(r'VARIANTS\["(\w+)"\]\["(\w+)"\]', lambda m: repr(variants[m[1]][m[2]]), text)
 
 
 def final(about, name):
@@ -178,10 +178,11 @@ def tests_of(about, name, secret=None):
     one = assignments.load(about["id"])
     if name == one.number:
         return f"complaint = assignments.number_complaint({name})\nassert not complaint, complaint"
-    seed = "" if secret is None else f", seed={case_seed(secret, 'class', about['id'], name) % 2**32}"
-    return (
-        f'complaint = assignments.complaint("{name}", {name}{seed})\nassert not complaint, complaint'
+    seed = (
+        "" if secret is None else f", seed={case_seed(secret, 'class', about['id'], name) % 2**32}"
     )
+    call = f'complaint = assignments.complaint("{name}", {name}{seed})'
+    return f"{call}\nassert not complaint, complaint"
 
 
 def otter_master(about, cells, secret):
@@ -200,7 +201,9 @@ def otter_master(about, cells, secret):
             made += [new_code_cell(imports), new_code_cell("\n".join(opened))]
         elif kind == "answer":
             made += [
-                new_raw_cell(f"# BEGIN QUESTION\nname: {name}\npoints: {points[name]}\nmanual: true"),
+                new_raw_cell(
+                    f"# BEGIN QUESTION\nname: {name}\npoints: {points[name]}\nmanual: true"
+                ),
                 new_markdown_cell(f"**{_titles(one)[name]}**"),
                 new_raw_cell("# BEGIN SOLUTION"),
                 new_markdown_cell("The reference student's words."),
@@ -270,8 +273,8 @@ def nbgrader_master(about, cells, secret):
             body = f"{stub}\n\n\n{answer}\n\n{final(about, name)}"
             made.append(mark(new_code_cell(body), f"{name}-code", solution=True))
             asserts = (
-                f"{tests_of(about, name)}\n### BEGIN HIDDEN TESTS\n{tests_of(about, name, secret)}\n"
-                "### END HIDDEN TESTS"
+                f"{tests_of(about, name)}\n### BEGIN HIDDEN TESTS\n"
+                f"{tests_of(about, name, secret)}\n### END HIDDEN TESTS"
             )
             made.append(mark(new_code_cell(asserts), name, grade=True, worth=points[name]))
         elif not kind and not name:

@@ -73,7 +73,7 @@ def worksheet(lab):
         if is_solution(cell) or "setup" in cell.metadata.get("tags", []):
             continue
         if cell.cell_type == "markdown":
-            source, answers = DETAILS.subn('<div class="space"></div>\n\n', cell.source)
+            source = DETAILS.sub('<div class="space"></div>\n\n', cell.source)
             if source.strip():
                 cells.append(new_markdown_cell(source))
         else:

@@ -52,8 +52,8 @@ def with_otter(bin_, built, work, name):
     for version in ("autograder", "student"):
         out = work / name / f"out-{version}"
         out.mkdir()
-        run(bin_ / "otter", "run", "-a", archive, "-o", out, work / name / version / f"{name}.ipynb",
-            PATH=path)  # fmt: skip
+        notebook = work / name / version / f"{name}.ipynb"
+        run(bin_ / "otter", "run", "-a", archive, "-o", out, notebook, PATH=path)
         tests = json.loads((out / "results.json").read_text())["tests"]
         scored = [t for t in tests if not t["name"].startswith("Public") and t.get("max_score")]
         got.append(sum(t.get("score") or 0 for t in scored))
@@ -76,10 +76,12 @@ def with_nbgrader(bin_, built, work, name):
     script = (
         "import json; from nbgrader.api import Gradebook\n"
         "g = Gradebook('sqlite:///gradebook.db')\n"
-        f"print(json.dumps([[g.find_submission({name!r}, s).notebooks[0].code_score, "
-        f"g.find_submission({name!r}, s).notebooks[0].max_code_score] for s in ('solution', 'empty')]))"
+        f"found = [g.find_submission({name!r}, s).notebooks[0] for s in ('solution', 'empty')]\n"
+        "print(json.dumps([[each.code_score, each.max_code_score] for each in found]))"
     )
-    (full, most), (empty, _) = json.loads(run(bin_ / "python", "-c", script, cwd=work).splitlines()[-1])
+    (full, most), (empty, _) = json.loads(
+        run(bin_ / "python", "-c", script, cwd=work).splitlines()[-1]
+    )
     return full, empty, most
 
 
@@ -97,7 +99,10 @@ def main():
             work.mkdir(parents=True)
             nbformat.read(built / "students" / f"{name}.ipynb", 4)
             full, empty, most = grade(bin_, built, work, name)
-            print(f"{package}: {name}: the solution {full:g} of {most:g}, the empty copy {empty:g}", flush=True)
+            print(
+                f"{package}: {name}: the solution {full:g} of {most:g}, the empty copy {empty:g}",
+                flush=True,
+            )
             assert full == most > 0 and empty == 0
 
 

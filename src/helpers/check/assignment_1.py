@@ -86,7 +86,9 @@ def agreement(variant):
 def tied_error_cases(rng, variant):
     scores = np.array([[3.0, 1, 2, 0], [1, 3, 3, 0], [2, 2, 2, 2]])
     yield case("3 images, 4 classes, no ties at the label", scores[:1], np.array([2]), 1)
-    yield case("the label is one of two that share the highest score", scores[1:2], np.array([1]), 1)
+    yield case(
+        "the label is one of two that share the highest score", scores[1:2], np.array([1]), 1
+    )
     yield case("the label is the second of two that share it", scores[1:2], np.array([2]), 1)
     yield case("all scores are equal, 2 guesses", np.repeat(scores[2:], 4, 0), np.arange(4), 2)
     yield case("as many guesses as classes", scores, np.array([3, 3, 3]), 4)

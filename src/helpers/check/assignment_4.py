@@ -123,7 +123,7 @@ def contrastive_loss_cases(rng, variant):
     yield case("two pairs at right angles", np.eye(2), np.eye(2))
     yield case("two pairs that are exchanged", np.eye(2), np.eye(2)[::-1])
     yield case("rows of length 3, not 1", 3 * np.eye(3), 3 * np.eye(3)[[0, 2, 1]])
-    for n, c in [(1, 3), (5, 2), *rng.integers(2, 9, (4, 2))]:
+    for n, c in [(3, 3), (5, 2), *rng.integers(2, 9, (4, 2))]:
         u = rng.normal(size=(n, c)) * rng.uniform(0.5, 4, (n, 1))
         yield case(f"{n} pairs of {c} numbers", u, u + rng.normal(size=(n, c)))
 

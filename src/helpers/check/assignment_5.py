@@ -23,7 +23,7 @@ AIM = {
 BOX = {"unit": "pixels go from 0 to 1", "centered": "pixels go from −1 to 1"}
 BALL = {
     "inf": "no pixel may differ by more than epsilon",
-    "two": "no image may differ by more than the length epsilon (the root of the sum of the squares)",
+    "two": "no image may differ by more than the length epsilon (root of the sum of the squares)",
     "pixel": "no pixel may differ by more than the length epsilon over its channels (the root of "
     "the sum of the squares)",
 }
@@ -108,8 +108,9 @@ def attack_step_cases(rng, variant):
     yield case("a gradient of 0", middle, 0 * middle, 0.1)
     yield case("pixels at the upper end", np.ones((1, 2, 2, 1)), middle, 0.3)
     yield case("pixels at the lower end of [0, 1]", np.zeros((1, 2, 2, 1)), -middle, 0.3)
-    yield case("and of [−1, 1]", np.full((1, 2, 2, 1), -0.9 if variant["box"] == "centered" else 0.1),
-               np.full((1, 2, 2, 1), 1.0 if variant["aim"] == "toward" else -1.0), 0.6)  # fmt: skip
+    low = np.full((1, 2, 2, 1), -0.9 if variant["box"] == "centered" else 0.1)
+    down = np.full((1, 2, 2, 1), 1.0 if variant["aim"] == "toward" else -1.0)
+    yield case("and of the range that is yours", low, down, 0.6)
     for n, h, w, c in rng.integers((2, 2, 2, 1), (4, 5, 5, 4), (4, 4)):
         x = _images(rng, variant, n, h, w, c)
         dx = rng.normal(size=x.shape) * rng.uniform(0.01, 9, (n, 1, 1, 1))
@@ -218,9 +219,7 @@ QUESTIONS = [
         {
             "pixels may leave their range": _unclipped(attack_step),
             "there is one length for the whole batch, not one an image": _one_length,
-            "the change came, not the changed image": changed(
-                attack_step, lambda r, x, *a: r - x
-            ),
+            "the change came, not the changed image": changed(attack_step, lambda r, x, *a: r - x),
             "the step is as large as the gradient": lambda v: (
                 lambda x, dx, e: np.clip(
                     x + e * dx * (1 if v["aim"] == "away" else -1), *LIMITS[v["box"]]
@@ -251,9 +250,7 @@ QUESTIONS = [
         occlusion_map_cases,
         {"fill": FILL, "stride": STRIDE, "drop": DROP},
         {
-            "the sign is wrong: it is before minus after": changed(
-                occlusion_map, lambda r, *a: -r
-            ),
+            "the sign is wrong: it is before minus after": changed(occlusion_map, lambda r, *a: -r),
             "earlier patches still cover the image": _still_covered,
             "rows and columns of the map are exchanged": changed(
                 occlusion_map, lambda r, *a: r.T.copy()
