@@ -22,6 +22,10 @@ HERE = Path(__file__).resolve().parent / "temml"
 logger = logging.getLogger(__name__)
 
 
+# At the head of an aligned column plus and minus still stand between two terms, as in TeX.
+HEAD = re.compile(r'(<mtd class="tml-left"[^>]*><mrow>(?:<mspace[^>]*></mspace>)*)<mo>(?=[+−-])')
+
+
 @cache
 def engine():
     racer = MiniRacer()
@@ -38,7 +42,7 @@ def mathml(tex, display):
     text = engine().eval(caught)
     if text.startswith("!"):
         raise ValueError(text[1:])
-    return text
+    return HEAD.sub(r'\1<mo form="infix">', text)
 
 
 def rendered(self, node, display):
