@@ -44,12 +44,14 @@ def samples():
     return [(images[784 * at : 784 * (at + 1)], label) for label, at in enumerate(places)]
 
 
-@figure_data.data_of("network")
 def settings():
     scripts = ["network-engine.js", "network-data.js"]
     packed = PACKED.read_bytes()
     values = page.settings(packed, CLASSES, samples(), name="AlexNet", scripts=scripts)
     return values, [PACKED, IMAGES, *page.HERE.glob("*.*")]
+
+
+figure_data.DATA["network"] = settings
 
 
 def write_scripts(app):
