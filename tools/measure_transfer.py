@@ -1,6 +1,6 @@
 """The long sweeps of lab 7: ``python tools/measure_transfer.py [STAGE ...]``, by default all.
 
-Stages, in order: ``cut``, ``more``, ``labels``, ``scratch``, ``tuning``. Every run is
+Stages, in order: ``cut``, ``more``, ``labels``, ``scratch``, ``tuning``, ``camera``. Every run is
 added to ``src/helpers/assets/transfer.csv`` as it ends, and a run that is there is not made again,
 so the script may be stopped and started. Frozen features are kept in a cache (``BOOK_DATA``).
 
@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from helpers import datasets, session
+from helpers import datasets, session, transfer
+from helpers.transfer import accuracy, begin_again
 
 ASSET = Path(__file__).resolve().parent.parent / "src" / "helpers" / "assets" / "transfer.csv"
 CACHE = datasets.CACHE / "transfer"
@@ -259,36 +260,6 @@ def labels():
 # Networks that are trained
 
 
-def begin_again(model, weights, rate):
-    model.set_weights(weights)
-    for variable in model.optimizer.variables:
-        if "learning_rate" not in variable.path:
-            variable.assign(np.zeros(variable.shape))
-    model.optimizer.learning_rate.assign(rate)
-
-
-def train(model, batches, look, labels, most=MOST):
-    """Steps until validation stops improving. Returns step and weights of the best look."""
-    best_score, best_step, kept, step = -1.0, 0, None, 0
-    while step < min(most[labels], best_step + PATIENCE * EVERY[labels]):
-        for _ in range(EVERY[labels]):
-            model.train_on_batch(*next(batches))
-        step += EVERY[labels]
-        score = look()
-        if not np.isfinite(score):
-            break
-        if score > best_score:
-            best_score, best_step, kept = score, step, model.get_weights()
-    return best_step, kept
-
-
-def accuracy(model, x, y):
-    guesses = [
-        model.predict_on_batch(x[i : i + 1000]).argmax(axis=1) for i in range(0, len(x), 1000)
-    ]
-    return float(np.mean(np.concatenate(guesses) == y))
-
-
 def batches_of(x, y, seed, change=lambda batch, rng: batch):
     rng = np.random.default_rng([1, seed])
     while True:
@@ -343,14 +314,14 @@ def scratch():
         change = {"change": shift_and_flip} if varied == "varied" else {}
         batches = batches_of(pool[chosen], y[chosen], draw, **change)
         look = lambda: accuracy(net, held, held_y)  # noqa: E731
-        steps, kept = train(net, batches, look, n, most=MOST_SCRATCH)
+        steps, kept = transfer.train(net, batches, look, EVERY[n], MOST_SCRATCH[n], PATIENCE)
         net.set_weights(kept)
         sets = [(pool[chosen], y[chosen]), (held, held_y), (test, truth)]
         return [steps, *(accuracy(net, *pair) for pair in sets), ""]
 
     for n in EVERY:
         key = ("scratch", 28, "all", "none", n)
-        varied = [f"{rate} varied" for rate in (3e-4, 1e-3, 3e-3)]
+        varied = [f"{rate} varied" for rate in (3e-4, 1e-3, 3e-3, 1e-2)]
         for setting in varied:
             run((*key, 0, setting), lambda n=n, s=setting: measure(n, 0, s))
         plain = best(*key, varied, [0]).replace("varied", "plain")
@@ -424,8 +395,8 @@ def tunable(first, last, labels):
     return model, model.get_weights()
 
 
-def tune(first, last, n, draw, rate):
-    """From the probe on: step, and accuracy on its labels, validation, test and shifted images."""
+def tune(first, last, n, draw, rate, random_head=False):
+    """From the probe, or a random head, on: step, and accuracy on its labels, validation, test and shifted images."""
     (_, y), (_, held), (_, truth) = images()
     model, weights = tunable(first, last, n)
     begin_again(model, weights, rate)
@@ -433,12 +404,18 @@ def tune(first, last, n, draw, rate):
     parts = features_of(64)
     x = scaled({name: parts[name][POOLING[last]][last] for name in ("pool", "validation")})
     head = fit(x["pool"][chosen], y[chosen], 0.01)
-    model.get_layer("head").set_weights([head.coef_.T, head.intercept_])
+    start = [head.coef_.T, head.intercept_]
+    if random_head:  # as Keras draws it
+        limit = np.sqrt(6 / sum(start[0].shape))
+        rng = np.random.default_rng([2, draw])
+        start = [rng.uniform(-limit, limit, start[0].shape), np.zeros(10)]
+    model.get_layer("head").set_weights(start)
     inputs = stored(first)
     x, steps = inputs["pool"][chosen].astype(np.float32), 0
     if rate:
         look = lambda: accuracy(model, inputs["validation"], held)  # noqa: E731
-        steps, kept = train(model, batches_of(x, y[chosen], draw), look, n)
+        batches = batches_of(x, y[chosen], draw)
+        steps, kept = transfer.train(model, batches, look, EVERY[n], MOST[n], PATIENCE)
         model.set_weights(kept)
     scores = [accuracy(model, x, y[chosen]), accuracy(model, inputs["validation"], held)]
     scores.append(accuracy(model, inputs["test"], truth))
@@ -466,7 +443,150 @@ def tuning():
                 run(key, lambda a=first, b=last, n=n, d=draw, r=rate: tune(a, b, n, d, r))
 
 
-STAGES = {f.__name__: f for f in (cut, more, labels, scratch, tuning)}
+def order():
+    """The same from a random head, where the block that is tuned is the last one."""
+    for n in (5, 100):
+        place = ("all at once", 64, f"{CUT}-{CUT}", POOLING[CUT], n)
+        for rate in RATES:
+            run((*place, 0, rate), lambda n=n, r=rate: tune(CUT, CUT, n, 0, r, True))
+        rate = best(*place, RATES, [0])
+        for draw in DRAWS:
+            run((*place, draw, rate), lambda n=n, d=draw, r=rate: tune(CUT, CUT, n, d, r, True))
+
+
+# A camera that changes: a small network learns from 4,000 images, then the images change
+
+
+CAMERA = {25: transfer.CHANGES, 100: ("as it was", "inverted"), 5: ("as it was", "inverted")}
+SOURCE = slice(5000, 9000)  # of the pool; its first 5,000 are the draws of at most 100 a class
+CAMERA_RATES = (3e-4, 1e-3, 3e-3, 1e-2)
+HEADS = (0.001, 0.01, 0.1, 1.0)  # penalties
+CAMERA_STEPS = {5: (10, 150), 25: (20, 300), 100: (40, 600)}  # between two looks; at most
+CUTS = ("conv3", "dense")
+ARMS_CAMERA = ("probe first", "all at once", "scratch", "first layer")
+
+
+@cache
+def source(k):
+    """The weights of source network ``k``, trained on images as they were."""
+    (pool, y), _, _ = images()
+    file = CACHE / f"source-{k}.npz"
+    if not file.is_file():
+        net = transfer.source_network(transfer.as_input(pool[SOURCE]), y[SOURCE], k)
+        np.savez(file, *net.get_weights())
+    with np.load(file) as saved:
+        return [saved[name] for name in saved.files]
+
+
+@cache
+def learner(first_only=False):
+    return transfer.small_network(first_only)
+
+
+@cache
+def changed(change):
+    (pool, _), (held, _), (test, _) = images()
+    sets = {"pool": pool[: SOURCE.start], "validation": held, "test": test}
+    return {n: transfer.as_input(transfer.CHANGES[change](x)) for n, x in sets.items()}
+
+
+@cache
+def seen(change, k):
+    """{layer: {set: features}}: pixels, and what source network ``k`` makes of changed images."""
+    import keras
+
+    net = learner()
+    net.set_weights(source(k))
+    layers = [keras.layers.Flatten()(net.get_layer(name).output) for name in CUTS]
+    model = keras.Model(net.inputs, layers)
+    made = {n: model.predict(x, batch_size=500, verbose=0) for n, x in changed(change).items()}
+    parts = {name: {n: m[i] for n, m in made.items()} for i, name in enumerate(CUTS)}
+    parts["pixels"] = {n: x.reshape(len(x), -1) for n, x in changed(change).items()}
+    return parts
+
+
+def probes(change, n):
+    """What is frozen, and raw pixels; the source network as it is, with the head that it had."""
+    (_, y), (_, held), (_, truth) = images()
+    for draw in DRAWS:
+
+        def untouched(draw=draw):
+            net = learner()
+            net.set_weights(source(draw))
+            sets = changed(change)
+            pairs = ((sets["validation"], held), (sets["test"], truth))
+            return [
+                "",
+                accuracy(net, sets["pool"][:1000], y[:1000]),
+                *(accuracy(net, *p) for p in pairs),
+                "",
+            ]
+
+        run(("as it is", f"28 {change}", "all", "none", 0, draw, "none"), untouched)
+    for layer in ("pixels", *CUTS):
+        key = ("probe", f"28 {change}", layer, "none", n)
+
+        def measure(draw, penalty, layer=layer):
+            parts, chosen = scaled(seen(change, draw)[layer]), rows(n, draw)
+            model = fit(parts["pool"][chosen], y[chosen], penalty)
+            sets = [(parts["pool"][chosen], y[chosen]), (parts["validation"], held)]
+            return [
+                "",
+                *(float(model.score(*pair)) for pair in [*sets, (parts["test"], truth)]),
+                "",
+            ]
+
+        for penalty in HEADS:
+            run((*key, 0, penalty), lambda m=measure, p=penalty: m(0, p))
+        penalty = best(*key, HEADS, [0])
+        for draw in DRAWS:
+            run((*key, draw, penalty), lambda m=measure, d=draw, p=penalty: m(d, p))
+
+
+def learn(arm, change, n, draw, rate):
+    """One network that is trained on changed images; its head and all else start as ``arm`` says."""
+    import keras
+
+    (_, y), (_, held), (_, truth) = images()
+    net, chosen, sets = learner(arm == "first layer"), rows(n, draw), changed(change)
+    keras.utils.set_random_seed(draw)
+    weights = keras.models.clone_model(net).get_weights()  # a random start
+    if arm != "scratch":
+        weights = [*source(draw)[:-2], *weights[-2:]]
+    if arm in ("probe first", "first layer"):
+        penalty = float(best("probe", f"28 {change}", "dense", "none", n, HEADS, [0]))
+        found = seen(change, draw)["dense"]
+        probe = (found["pool"][chosen], y[chosen], found["validation"], penalty)
+        weights[-2:] = transfer.head_of(*probe)
+    begin_again(net, weights, rate)
+    x = sets["pool"][chosen]
+    look = lambda: accuracy(net, sets["validation"], held)  # noqa: E731
+    steps, kept = transfer.train(net, batches_of(x, y[chosen], draw), look, *CAMERA_STEPS[n])
+    net.set_weights(kept)
+    pairs = [(x, y[chosen]), (sets["validation"], held), (sets["test"], truth)]
+    return [steps, *(accuracy(net, *pair) for pair in pairs), ""]
+
+
+def camera():
+    """Probes, tuning and training from nothing where the images have changed.
+
+    Each rate and penalty is chosen on the first draw's validation images.
+    """
+    for n, changes in CAMERA.items():
+        for change in changes:
+            print(change, n, flush=True)
+            seen.cache_clear()
+            probes(change, n)
+            for arm in ARMS_CAMERA:
+                place, args = (arm, f"28 {change}", "all", "none", n), (arm, change, n)
+                for rate in CAMERA_RATES:
+                    run((*place, 0, rate), lambda a=args, r=rate: learn(*a, 0, r))
+                rate = best(*place, CAMERA_RATES, [0])
+                for draw in DRAWS:
+                    run((*place, draw, rate), lambda a=args, d=draw, r=rate: learn(*a, d, r))
+
+
+STAGES = {f.__name__: f for f in (cut, more, labels, scratch, tuning, order, camera)}
 
 
 def main(stages):
