@@ -1,6 +1,7 @@
 """The long sweeps of lab 7: ``python tools/measure_transfer.py [STAGE ...]``, by default all.
 
-Stages, in order: ``cut``, ``more``, ``labels``, ``scratch``, ``tuning``, ``camera``. Every run is
+Stages, in order: ``cut``, ``more``, ``labels``, ``scratch``, ``tuning``, ``order``,
+``camera``, ``heads``. Every run is
 added to ``src/helpers/assets/transfer.csv`` as it ends, and a run that is there is not made again,
 so the script may be stopped and started. Frozen features are kept in a cache (``BOOK_DATA``).
 
@@ -15,7 +16,7 @@ import csv
 import sys
 import time
 import warnings
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -396,7 +397,10 @@ def tunable(first, last, labels):
 
 
 def tune(first, last, n, draw, rate, random_head=False):
-    """From the probe, or a random head, on: step, and accuracy on its labels, validation, test and shifted images."""
+    """From the probe, or a random head, on: step, and accuracy on four sets of images.
+
+    They are its labels, validation, test, and the test images shifted.
+    """
     (_, y), (_, held), (_, truth) = images()
     model, weights = tunable(first, last, n)
     begin_again(model, weights, rate)
@@ -454,16 +458,13 @@ def order():
             run((*place, draw, rate), lambda n=n, d=draw, r=rate: tune(CUT, CUT, n, d, r, True))
 
 
-# A camera that changes: a small network learns from 4,000 images, then the images change
+# A camera that changes: a small network learned from 7,500 images, then other images come
 
-
-CAMERA = {25: transfer.CHANGES, 100: ("as it was", "inverted"), 5: ("as it was", "inverted")}
-SOURCE = slice(5000, 9000)  # of the pool; its first 5,000 are the draws of at most 100 a class
+SOURCE = slice(1500, 9000)  # of the pool; what is before are five draws of 25 a class, and a rest
+CAMERA_STEPS = {5: (20, 200), 25: (20, 300)}  # between two looks at validation; at most
 CAMERA_RATES = (3e-4, 1e-3, 3e-3, 1e-2)
-HEADS = (0.001, 0.01, 0.1, 1.0)  # penalties
-CAMERA_STEPS = {5: (10, 150), 25: (20, 300), 100: (40, 600)}  # between two looks; at most
+CAMERA_PENALTIES = (0.001, 0.01, 0.1, 1.0)
 CUTS = ("conv3", "dense")
-ARMS_CAMERA = ("probe first", "all at once", "scratch", "first layer")
 
 
 @cache
@@ -485,9 +486,10 @@ def learner(first_only=False):
 
 @cache
 def changed(change):
-    (pool, _), (held, _), (test, _) = images()
+    (pool, y), (held, held_y), (test, truth) = images()
     sets = {"pool": pool[: SOURCE.start], "validation": held, "test": test}
-    return {n: transfer.as_input(transfer.CHANGES[change](x)) for n, x in sets.items()}
+    x = {n: transfer.as_input(transfer.CHANGES[change](part)) for n, part in sets.items()}
+    return x, {"pool": y[: SOURCE.start], "validation": held_y, "test": truth}
 
 
 @cache
@@ -495,98 +497,92 @@ def seen(change, k):
     """{layer: {set: features}}: pixels, and what source network ``k`` makes of changed images."""
     import keras
 
-    net = learner()
+    net, (x, _) = learner(), changed(change)
     net.set_weights(source(k))
     layers = [keras.layers.Flatten()(net.get_layer(name).output) for name in CUTS]
     model = keras.Model(net.inputs, layers)
-    made = {n: model.predict(x, batch_size=500, verbose=0) for n, x in changed(change).items()}
+    made = {n: model.predict(part, batch_size=500, verbose=0) for n, part in x.items()}
     parts = {name: {n: m[i] for n, m in made.items()} for i, name in enumerate(CUTS)}
-    parts["pixels"] = {n: x.reshape(len(x), -1) for n, x in changed(change).items()}
+    parts["pixels"] = {n: part.reshape(len(part), -1) for n, part in x.items()}
     return parts
 
 
-def probes(change, n):
-    """What is frozen, and raw pixels; the source network as it is, with the head that it had."""
-    (_, y), (_, held), (_, truth) = images()
-    for draw in DRAWS:
+def as_it_is(change, draw):
+    net, (x, y) = learner(), changed(change)
+    net.set_weights(source(draw))
+    return ["", *(accuracy(net, x[name], y[name]) for name in x), ""]
 
-        def untouched(draw=draw):
-            net = learner()
-            net.set_weights(source(draw))
-            sets = changed(change)
-            pairs = ((sets["validation"], held), (sets["test"], truth))
-            return [
-                "",
-                accuracy(net, sets["pool"][:1000], y[:1000]),
-                *(accuracy(net, *p) for p in pairs),
-                "",
-            ]
 
-        run(("as it is", f"28 {change}", "all", "none", 0, draw, "none"), untouched)
-    for layer in ("pixels", *CUTS):
-        key = ("probe", f"28 {change}", layer, "none", n)
-
-        def measure(draw, penalty, layer=layer):
-            parts, chosen = scaled(seen(change, draw)[layer]), rows(n, draw)
-            model = fit(parts["pool"][chosen], y[chosen], penalty)
-            sets = [(parts["pool"][chosen], y[chosen]), (parts["validation"], held)]
-            return [
-                "",
-                *(float(model.score(*pair)) for pair in [*sets, (parts["test"], truth)]),
-                "",
-            ]
-
-        for penalty in HEADS:
-            run((*key, 0, penalty), lambda m=measure, p=penalty: m(0, p))
-        penalty = best(*key, HEADS, [0])
-        for draw in DRAWS:
-            run((*key, draw, penalty), lambda m=measure, d=draw, p=penalty: m(d, p))
+def frozen(change, layer, n, draw, penalty):
+    parts, y, chosen = scaled(seen(change, draw)[layer]), changed(change)[1], rows(n, draw)
+    model = fit(parts["pool"][chosen], y["pool"][chosen], penalty)
+    sets = [(parts["pool"][chosen], y["pool"][chosen])]
+    sets += [(parts[name], y[name]) for name in ("validation", "test")]
+    return ["", *(float(model.score(*pair)) for pair in sets), ""]
 
 
 def learn(arm, change, n, draw, rate):
-    """One network that is trained on changed images; its head and all else start as ``arm`` says."""
+    """One network trained on changed images.
+
+    arm   "tuned" and "first layer" begin with the source network, its head, too; "probe first" with
+          a probe as its head; "random head" with a random one; "scratch" with nothing
+    """
     import keras
 
-    (_, y), (_, held), (_, truth) = images()
-    net, chosen, sets = learner(arm == "first layer"), rows(n, draw), changed(change)
+    net, chosen, (x, y) = learner(arm == "first layer"), rows(n, draw), changed(change)
     keras.utils.set_random_seed(draw)
     weights = keras.models.clone_model(net).get_weights()  # a random start
     if arm != "scratch":
-        weights = [*source(draw)[:-2], *weights[-2:]]
-    if arm in ("probe first", "first layer"):
-        penalty = float(best("probe", f"28 {change}", "dense", "none", n, HEADS, [0]))
+        weights[:-2] = source(draw)[:-2]
+    if arm in ("tuned", "first layer"):
+        weights = source(draw)
+    if arm == "probe first":
+        place = ("probe", f"28 {change}", "dense", "none", n)
+        penalty = float(best(*place, CAMERA_PENALTIES, [0]))
         found = seen(change, draw)["dense"]
-        probe = (found["pool"][chosen], y[chosen], found["validation"], penalty)
-        weights[-2:] = transfer.head_of(*probe)
+        labeled = found["pool"][chosen], y["pool"][chosen]
+        weights[-2:] = transfer.head_of(*labeled, found["validation"], penalty)
     begin_again(net, weights, rate)
-    x = sets["pool"][chosen]
-    look = lambda: accuracy(net, sets["validation"], held)  # noqa: E731
-    steps, kept = transfer.train(net, batches_of(x, y[chosen], draw), look, *CAMERA_STEPS[n])
+    labeled = x["pool"][chosen], y["pool"][chosen]
+    look = lambda: accuracy(net, x["validation"][:500], y["validation"][:500])  # noqa: E731
+    steps, kept = transfer.train(net, batches_of(*labeled, draw), look, *CAMERA_STEPS[n])
     net.set_weights(kept)
-    pairs = [(x, y[chosen]), (sets["validation"], held), (sets["test"], truth)]
+    pairs = [labeled, *((x[name], y[name]) for name in ("validation", "test"))]
     return [steps, *(accuracy(net, *pair) for pair in pairs), ""]
 
 
-def camera():
-    """Probes, tuning and training from nothing where the images have changed.
+def chosen_on_the_first(place, settings, measure):
+    """All settings on draw 0, then all draws with the one that is best on its validation images."""
+    for setting in settings:
+        run((*place, 0, setting), partial(measure, 0, setting))
+    setting = best(*place, settings, [0])
+    for draw in DRAWS:
+        run((*place, draw, setting), partial(measure, draw, setting))
 
-    Each rate and penalty is chosen on the first draw's validation images.
-    """
-    for n, changes in CAMERA.items():
+
+def camera(counts=(5, 25), changes=tuple(transfer.CHANGES), arms=("tuned", "scratch")):
+    """Probes, tuning and training from nothing where the images have changed."""
+    for n in counts:
         for change in changes:
-            print(change, n, flush=True)
-            seen.cache_clear()
-            probes(change, n)
-            for arm in ARMS_CAMERA:
+            place = ("as it is", f"28 {change}", "all", "none", 0)
+            for draw in DRAWS:
+                run((*place, draw, "none"), lambda c=change, d=draw: as_it_is(c, d))
+            for layer in ("pixels", *CUTS):
+                place = ("probe", f"28 {change}", layer, "none", n)
+                args = (change, layer, n)
+                chosen_on_the_first(place, CAMERA_PENALTIES, partial(frozen, *args))
+            for arm in arms:
                 place, args = (arm, f"28 {change}", "all", "none", n), (arm, change, n)
-                for rate in CAMERA_RATES:
-                    run((*place, 0, rate), lambda a=args, r=rate: learn(*a, 0, r))
-                rate = best(*place, CAMERA_RATES, [0])
-                for draw in DRAWS:
-                    run((*place, draw, rate), lambda a=args, d=draw, r=rate: learn(*a, d, r))
+                chosen_on_the_first(place, CAMERA_RATES, partial(learn, *args))
+            seen.cache_clear()
 
 
-STAGES = {f.__name__: f for f in (cut, more, labels, scratch, tuning, order, camera)}
+def heads():
+    """The winning case with other heads, and with the first layer alone."""
+    camera(changes=("inverted",), arms=("first layer", "probe first", "random head"))
+
+
+STAGES = {f.__name__: f for f in (cut, more, labels, scratch, tuning, order, camera, heads)}
 
 
 def main(stages):

@@ -1,6 +1,7 @@
 """What lab 7 and ``tools/measure_transfer.py`` share: the table of the long sweeps, and a camera.
 
-The camera changes what a small network sees: ``CHANGES`` are functions of uint8 images, (n, 28, 28).
+The camera changes what a small network sees: ``CHANGES`` has functions of uint8 images of shape
+(n, 28, 28).
 """
 
 import csv
@@ -104,9 +105,9 @@ CHANGES = {
 
 
 def small_network(first_only=False):
-    """Three convolutions and a dense layer of 64, then a head of ten; compiled with Adam.
+    """Three convolutions and a dense layer of 64, then a head of ten; with Adam, compiled.
 
-    first_only   only the first convolution and the head learn
+    first_only   nothing but the first convolution learns
     """
     import keras
 
@@ -117,28 +118,28 @@ def small_network(first_only=False):
     model = keras.Sequential(
         [
             keras.Input((28, 28, 1)),
-            convolution(16, 5, "conv1"),
-            convolution(32, 3, "conv2"),
-            convolution(64, 3, "conv3"),
+            convolution(8, 5, "conv1"),
+            convolution(16, 3, "conv2"),
+            convolution(32, 3, "conv3"),
             keras.layers.Flatten(),
             keras.layers.Dense(64, activation="relu", name="dense"),
             keras.layers.Dense(10, name="head"),
         ]
     )
     for layer in model.layers:
-        layer.trainable = not first_only or layer.name in ("conv1", "head")
+        layer.trainable = not first_only or layer.name == "conv1"
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=True)
     return model
 
 
 def source_network(x, y, seed):
-    """``small_network`` after ten passes over ``x``, images as ``as_input`` makes them."""
+    """``small_network`` after five passes over ``x``, images as ``as_input`` makes them."""
     import keras
 
     keras.utils.set_random_seed(seed)
     model = small_network()
-    model.fit(x, y, batch_size=32, epochs=10, verbose=0)
+    model.fit(x, y, batch_size=32, epochs=5, verbose=0)
     return model
 
 
