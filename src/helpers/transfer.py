@@ -177,6 +177,13 @@ def accuracy(model, x, y):
     return float(np.mean(np.concatenate(guesses) == y))
 
 
+def batches(x, y, rng, size=32):
+    """Batches without end, each drawn anew with ``rng``."""
+    while True:
+        chosen = rng.choice(len(x), size)
+        yield x[chosen], y[chosen]
+
+
 def train(model, batches, look, every, most, patience=5):
     """Train until validation has not improved for ``patience`` looks; step and weights of the best.
 
