@@ -572,7 +572,7 @@ def chosen_on_the_first(place, settings, measure):
 
 
 def rates(place, measure):
-    """Rates on draw 0, and more until the best is not at the edge; returns those that were tried."""
+    """The rates tried on draw 0: more and more, until the best is not at the edge."""
     low, high = 2, 6  # 3e-4 to 1e-2
     while True:
         for rate in LADDER[low:high]:

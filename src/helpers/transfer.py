@@ -54,6 +54,22 @@ def runs(what, size, layers, pooling, labels):
     return max(tried.values(), key=validation)
 
 
+def camera(arm, change, layer="all", labels=5):
+    """The ``Runs`` of an ``arm`` on changed images: ``"tuned"``, ``"scratch"``, ``"probe"``, ..."""
+    return runs(arm, f"28 {change}", layer, "none", labels)
+
+
+def rivals(change):
+    """What one could do instead of tuning: {name: Runs}; of two probes the better on validation."""
+    cuts = [camera("probe", change, cut) for cut in ("conv3", "dense")]
+    return {
+        "as it is": camera("as it is", change, labels=0),
+        "probe": max(cuts, key=lambda one: one.validation.mean()),
+        "raw pixels": camera("probe", change, "pixels"),
+        "from scratch": camera("scratch", change),
+    }
+
+
 def _runs(setting, rows):
     rows = sorted(rows, key=lambda row: int(row["draw"]))
     columns = [np.array([float(row[name] or "nan") for row in rows]) for name in RESULT]
@@ -203,3 +219,14 @@ def train(model, batches, look, every, most, patience=5):
         if score > best_score:
             best_score, best_step, kept = score, step, model.get_weights()
     return best_step, kept
+
+
+def train_again(model, weights, rate, labeled, validation, rng, every=20, most=200):
+    """Train from ``weights`` at ``rate``; the model is left with the weights of the best look.
+
+    labeled, validation   pairs of images and labels. Returns the step of the best look.
+    """
+    begin_again(model, weights, rate)
+    found = train(model, batches(*labeled, rng), lambda: accuracy(model, *validation), every, most)
+    model.set_weights(found[1])
+    return found[0]
