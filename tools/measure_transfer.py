@@ -583,7 +583,7 @@ def rates(place, measure):
         low, high = min(low, at - 1), max(high, at + 2)
 
 
-def camera(counts=(5, 25), changes=tuple(transfer.CHANGES), arms=("tuned", "scratch")):
+def camera(counts=(5,), changes=tuple(transfer.CHANGES), arms=("tuned", "scratch")):
     """Probes, tuning and training from nothing where the images have changed."""
     for n in counts:
         for change in changes:
@@ -603,7 +603,7 @@ def camera(counts=(5, 25), changes=tuple(transfer.CHANGES), arms=("tuned", "scra
 
 def heads():
     """The winning case with other heads, and with the first layer alone."""
-    camera(changes=("inverted",), arms=("first layer", "probe first", "random head"))
+    camera(changes=("dimmed",), arms=("first layer", "probe first", "random head"))
 
 
 STAGES = {f.__name__: f for f in (cut, more, labels, scratch, tuning, order, camera, heads)}
