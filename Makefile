@@ -20,11 +20,18 @@ $(error nothing was changed: make publish takes one address without spaces, REPO
 endif
 endif
 
-.PHONY: help book serve test lint tests labs filled execute seeds bench publish clean
+# The Pythons of test-newest and test-lowest, whose environments are their own.
+NEWEST ?= python3.13
+LOWEST ?= python3.11
+NBVAL := --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
+REPORT := --junitxml _build/reports
+
+.PHONY: help book serve test lint tests labs filled test-newest test-lowest
+.PHONY: execute seeds bench publish clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 book: .venv-book/ready ## render the stored outputs (no TensorFlow) and say which page to open
 	@# Sphinx does not read every page again when one of these changes, so begin anew.
@@ -38,19 +45,29 @@ serve: book ## show the book in a browser, at http://localhost:8000
 	$(BOOK)/python tools/serve.py
 
 test: lint tests labs filled ## everything: lint, tests of helpers and book, every lab run again and compared
+	@$(TEST)/python tools/summary.py lint tests labs filled
 
 lint: .venv/ready ## ruff: rules and format, notebooks included
 	$(TEST)/ruff check .
 	$(TEST)/ruff format --check .
 
 tests: .venv/ready book ## tests of the helpers, of the labs' form and of the rendered book
-	$(TEST)/pytest --numprocesses 2 --dist loadfile --ignore tests/filled tests
+	$(TEST)/pytest --numprocesses 2 --dist loadfile $(REPORT)/tests.xml --ignore tests/filled tests
 
 labs: .venv/ready ## run every lab again; its text outputs must be the stored ones
-	$(TEST)/pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --durations 5 notebooks
+	$(TEST)/pytest --nbval $(NBVAL) --durations 5 $(REPORT)/labs.xml notebooks
 
 filled: .venv/ready ## run every lab with the reader's functions written in, one of them wrongly
-	$(TEST)/pytest --numprocesses 2 --dist load tests/filled
+	$(TEST)/pytest --numprocesses 2 --dist load $(REPORT)/filled.xml tests/filled
+
+test-newest: ## tests and labs with the newest versions of everything that there are today
+test-lowest: ## tests and labs with the lowest versions that pyproject.toml allows
+test-newest test-lowest: test-%: .venv-%/ready book
+	$(if $(filter newest,$*),.venv-newest/bin/pip install --quiet --upgrade --upgrade-strategy eager --editable ".[test]")
+	@.venv-$*/bin/pip list | grep -iE '^(tensorflow|keras|numpy|matplotlib|pillow) '
+	.venv-$*/bin/pytest --numprocesses 2 --dist loadfile $(REPORT)/tests-$*.xml --ignore tests/filled tests
+	.venv-$*/bin/pytest --nbval-lax $(NBVAL) $(REPORT)/labs-$*.xml notebooks # every claim holds
+	@.venv-$*/bin/python tools/summary.py tests-$* labs-$*
 
 execute: .venv/ready ## run the labs again in place: make execute [LABS="03-backward-pass ..."]
 	$(TEST)/python tools/execute_labs.py $(LABS)
@@ -67,7 +84,7 @@ publish: ## set the book's address everywhere: make publish REPO=owner/name
 clean: ## remove what was built, keep the environments
 	rm -rf _build
 
-# The two environments. They are made again when what they are made from changes.
+# The environments. They are made again when what they are made from changes.
 .venv-book/ready: constraints.txt
 	$(PYTHON) tools/check_python.py
 	$(PYTHON) -m venv --clear .venv-book
@@ -79,3 +96,13 @@ clean: ## remove what was built, keep the environments
 	$(PYTHON) -m venv --clear .venv
 	$(TEST)/$(PIP) --editable ".[test]" || $(OFFLINE)
 	@command -v $(PYTHON) > $@
+
+.venv-newest/ready: OTHER = $(NEWEST)
+.venv-lowest/ready: OTHER = $(LOWEST)
+.venv-newest/ready .venv-lowest/ready: .venv-%/ready: pyproject.toml tools/floors.py
+	@command -v $(OTHER) > /dev/null || { echo "There is no $(OTHER): make test-$* NEWEST=... LOWEST=..."; exit 1; }
+	$(OTHER) tools/check_python.py
+	$(OTHER) -m venv --clear .venv-$*
+	$(if $(filter lowest,$*),$(OTHER) tools/floors.py,true) > .venv-$*/pins.txt
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check --constraint .venv-$*/pins.txt --editable ".[test]" || $(OFFLINE)
+	@command -v $(OTHER) > $@

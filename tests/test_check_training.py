@@ -7,34 +7,6 @@ import numpy as np
 from helpers.check.testing import verify
 
 
-def update_in_steps(w, v, gradient, rate, momentum, decay):
-    new = momentum * v
-    new = new - rate * gradient
-    new = new - rate * decay * w
-    return w + new, new
-
-
-def update_in_one(w, v, gradient, rate, momentum, decay):
-    velocity = momentum * v - decay * rate * w - rate * gradient
-    return (velocity + w, velocity)
-
-
-def test_paper_update():
-    p = update_in_one
-    verify(
-        "paper_update",
-        right=[update_in_steps, update_in_one],
-        wrong=[
-            lambda w, v, g, r, m, d: (p(w, v, g, r, m, d)[0], v),  # the old velocity is returned
-            lambda w, v, g, r, m, d: p(w, v, g, r, m, d)[::-1],  # in the other order
-            lambda w, v, g, r, m, d: p(w, v, g, r, m, -d),  # weights grow
-            lambda w, v, g, r, m, d: p(w, v, (1 - m) * g, r, m, d),  # an average of gradients
-            lambda w, v, g, r, m, d: (w + m * p(w, v, g, r, m, d)[1] - r * (g + d * w),) * 2,
-            lambda w, v, g, r, m, d: p(w, v, g, r, 0.9, d),  # a constant of the paper
-        ],
-    )
-
-
 def rate_with_if(step, steps, peak, warmup):
     if step < warmup:
         return step / warmup * peak

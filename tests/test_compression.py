@@ -114,6 +114,32 @@ def test_pruning_after_a_fit_holds_in_the_next_fit_without_compiling_again():
     assert (model.get_layer("logits").kernel.numpy() == 0).sum() == 54
 
 
+def separable_model():
+    parts = [layers.SeparableConv2D(4, 3), layers.DepthwiseConv2D(3), layers.Flatten()]
+    return keras.Sequential([keras.Input((8, 8, 1)), *parts, layers.Dense(3)])
+
+
+@pytest.mark.parametrize("make", [small_model, separable_model])
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_is_pruned_and_shared_stays_so_when_saved_loaded_and_trained(tmp_path, make, shared):
+    model = make()
+    compression.prune(model, 0.8)
+    if shared:
+        compression.share(model, 3)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    fit(again)
+    kernels = list(compression.kernels(model).values())
+    for old, new in zip(kernels, compression.kernels(again).values(), strict=True):
+        old, new = old.numpy(), new.numpy()
+        assert not np.array_equal(old, new)  # it was trained
+        assert np.array_equal(old == 0, new == 0)
+        assert not shared or len(np.unique(new[new != 0])) <= 3
+    compression.prune(again, 0.9)  # and it can be pruned further
+    fit(again)
+    assert all((k.numpy() == 0).mean() > 0.85 for k in compression.kernels(again).values())
+
+
 def test_cubic_sparsity_is_zhu_and_guptas():
     assert [compression.cubic_sparsity(s, 100, 0.8) for s in (0, 100, 150)] == [0, 0.8, 0.8]
     assert compression.cubic_sparsity(50, 100, 0.8) == pytest.approx(0.8 * (1 - 0.5**3))

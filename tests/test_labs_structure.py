@@ -12,13 +12,13 @@ LABS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 KNOWN_TAGS = {"setup", "nbval-ignore-output", "solution", "raises-exception"}
 KNOWN_TAGS |= {"hide-input", "hide-cell"}  # the second hides a solution with its output
 SETUP = """# In Colab this installs the book's helper package; anywhere else it does nothing.
-import importlib.util
 import sys
+from importlib.util import find_spec
 
-if "google.colab" in sys.modules and importlib.util.find_spec("helpers") is None:
+if "google.colab" in sys.modules and getattr(find_spec("helpers"), "origin", None) is None:
     %pip install -q "git+https://github.com/ADDRESS"
 
-from helpers import session
+from helpers import session  # An error? Rename any helpers of your own, or install the book's.
 
 session.begin()"""
 # What MyST knows and CommonMark does not: directives, roles, colon fences, labels, substitutions.

@@ -173,6 +173,18 @@ def test_another_run_in_the_directory_is_refused_with_the_names_of_what_differs(
         run_here(tmp_path, PROGRAM.replace("+= 50", "+= 40"))
 
 
+def test_optimizers_that_keras_numbers_are_the_same_setting(tmp_path):
+    for name in ("sgd", "sgd_1"):  # so Keras 3.15 calls them
+        run_here(tmp_path, PROGRAM.replace("PaperSGD(rate)", f"PaperSGD(rate, name={name!r})"))
+
+
+def test_without_tensorboard_a_run_with_logs_does_not_begin(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(training.TrainingError, match="pip install tensorboard"):
+        run_here(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_damaged_checkpoint_is_named(tmp_path):
     run_here(tmp_path)
     whole = (tmp_path / "last.npz").read_bytes()

@@ -16,13 +16,14 @@ COLUMN_BYTES = 8 * 2**20  # of windows that a convolution copies at a time, to s
 
 
 def conv2d(x, w, b, stride=1, padding="valid", groups=1, dilation=1):
-    """Cross-correlate: y[n,p,q,k] = b[k] + Σ x[n, ps + rd, qs + td, c] w[r,t,c,k], over r, t, c.
+    """Cross-correlate: z[n,i,j,k] = b[k] + Σ x[n, iS + rD, jS + tD, c] w[r,t,c,k], over r, t, c.
 
     x  (n, h, w, c);  w  (kh, kw, c / groups, k);  b  (k,);  all float32 or all float64
     padding  "valid"; "same", where an odd pixel goes below and right; or a number for every side
     groups   filters of group g see only the channels of group g, as on the paper's two GPUs
 
-    Returns y (n, ⌊(h + pads − d(kh − 1) − 1) / s⌋ + 1, likewise for the width, k), and the cache.
+    S is the stride, D the dilation. Returns z and the cache; z has the shape
+    (n, ⌊(h + pads − D(kh − 1) − 1) / S⌋ + 1, likewise for the width, k).
     """
     _check_counts(stride=stride, groups=groups, dilation=dilation)
     _check_array("w", w, "****")
@@ -32,15 +33,15 @@ def conv2d(x, w, b, stride=1, padding="valid", groups=1, dilation=1):
     _check_array("b", b, (filters,), w.dtype)
     if groups > 1:  # each group is a convolution by itself
         parts = zip(*(np.split(a, groups, axis=-1) for a in (x, w, b)), strict=True)
-        ys, caches = zip(*(conv2d(*p, stride, padding, 1, dilation) for p in parts), strict=True)
-        return np.concatenate(ys, axis=-1), caches
+        zs, caches = zip(*(conv2d(*p, stride, padding, 1, dilation) for p in parts), strict=True)
+        return np.concatenate(zs, axis=-1), caches
     padded, inner = _pad(x, [dilation * (k - 1) + 1 for k in size], stride, padding)
     windows = _windows(padded, size, stride, dilation)
-    y = np.empty((*windows.shape[:3], filters), x.dtype)
+    z = np.empty((*windows.shape[:3], filters), x.dtype)
     for places, columns in _chunks(windows, w):
-        np.matmul(columns, w.reshape(-1, filters), out=y[places].reshape(-1, filters))
-    y += b
-    return y, (padded, w, stride, dilation, inner, y.shape)
+        np.matmul(columns, w.reshape(-1, filters), out=z[places].reshape(-1, filters))
+    z += b
+    return z, (padded, w, stride, dilation, inner, z.shape)
 
 
 def conv2d_backward(dz, cache):
@@ -76,12 +77,12 @@ def max_pool(x, size=3, stride=2, padding="valid"):
     fits = padding in ("valid", "same") or padding < size
     _check(fits, "padding", padding, f"less than size={size}, or a window holds only padding")
     windows = _windows(padded, (size, size), stride)
-    y = windows[..., 0, 0, :].copy()
-    winner = np.zeros(y.shape, np.uint16 if size <= 256 else np.uint32)
+    a = windows[..., 0, 0, :].copy()
+    winner = np.zeros(a.shape, np.uint16 if size <= 256 else np.uint32)
     for k, (r, t) in enumerate(np.ndindex(size, size)):
-        np.copyto(winner, k, where=windows[..., r, t, :] > y)
-        np.maximum(y, windows[..., r, t, :], out=y)
-    return y, (winner, size, stride, inner, padded.shape)
+        np.copyto(winner, k, where=windows[..., r, t, :] > a)
+        np.maximum(a, windows[..., r, t, :], out=a)
+    return a, (winner, size, stride, inner, padded.shape)
 
 
 def max_pool_backward(da, cache):
@@ -96,7 +97,7 @@ def max_pool_backward(da, cache):
 
 
 def lrn(x, depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75):
-    """Local response normalization across channels (section 3.3): y = x / (bias + alpha Σ x²)^beta.
+    """Local response normalization across channels (section 3.3): a = x / (bias + alpha Σ x²)^beta.
 
     The sum runs over up to 2 depth_radius + 1 neighboring channels. alpha multiplies the sum, as in
     the paper's formula and in TensorFlow, and its default is the number printed there. The program
@@ -131,7 +132,7 @@ def relu_backward(da, cache):
 
 
 def dense(x, w, b):
-    """y = x w + b, for x (n, inputs), w (inputs, outputs), b (outputs,)."""
+    """z = x w + b, for x (n, inputs), w (inputs, outputs), b (outputs,)."""
     _check_array("w", w, "**")
     _check_array("x", x, ("*", w.shape[0]), w.dtype)
     _check_array("b", b, w.shape[1:], w.dtype)

@@ -13,9 +13,9 @@ _state = {"seed": 0}
 def begin(seed=0):
     """Make the run repeatable and quiet.
 
-    Seeds Python, NumPy and Keras, turns on TensorFlow's deterministic operations, silences the
-    start-up logs and sets the figure style. The environment variable ``BOOK_SEED`` overrides
-    ``seed``, so that a lab can be checked with another one.
+    Seeds Python, NumPy and Keras, turns on TensorFlow's deterministic operations and its faster
+    convolutions (oneDNN), silences the start-up logs and sets the figure style. The environment
+    variable ``BOOK_SEED`` overrides ``seed``, so that a lab can be checked with another one.
 
     Returns one line that describes the machine; prints one if the home folder cannot be written.
     Raises ``ValueError`` if ``BOOK_SEED`` or ``BOOK_PROFILE`` has a value that makes no sense, or
@@ -25,6 +25,9 @@ def begin(seed=0):
     profile()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # Left to itself TensorFlow uses oneDNN on some processors only. With it AlexNet-28 takes a
+    # quarter less time where it is not the default, and adds in the same order on all of them.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     _check_home()
     _check_backend()
     import keras

@@ -4,6 +4,7 @@ Section numbers are those of Krizhevsky, Sutskever and Hinton, NIPS 2012. Every 
 follows from (seed, epoch, step) alone, so a run that was killed goes on as if nothing had happened.
 """
 
+import importlib.util
 import json
 import numbers
 import sys
@@ -63,6 +64,10 @@ class Run:
         self.settings = json.loads(json.dumps(settings, default=str))
         self.directory = Path(directory) if directory else None
         if self.directory:
+            if importlib.util.find_spec("tensorboard") is None:  # before an epoch, not after it
+                raise TrainingError(
+                    "the logs need the package tensorboard: pip install tensorboard"
+                )
             self.directory.mkdir(parents=True, exist_ok=True)
             self._resume(self.directory / "last.npz")
 
@@ -224,7 +229,10 @@ def _check_fits(model, name, images, labels):
 
 
 def _plain(config):
-    """A Keras configuration without the names, which Keras numbers as it goes."""
+    """A Keras configuration without the names, which Keras numbers as it goes; a long text, such
+    as the pattern of a pruned kernel, as its checksum."""
+    if isinstance(config, str) and len(config) > 200:
+        return zlib.crc32(config.encode())
     if isinstance(config, dict):
         return {key: _plain(value) for key, value in config.items() if key != "name"}
     if isinstance(config, list | tuple):

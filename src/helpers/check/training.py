@@ -7,12 +7,6 @@ import numpy as np
 from helpers.check.engine import Check, case
 
 
-def paper_update(w, v, gradient, rate, momentum=0.9, decay=0.0005):
-    """One step of section 5 of the paper: the new weights and the new velocity."""
-    v = momentum * v - rate * (gradient + decay * w)
-    return w + v, v
-
-
 def learning_rate(step, steps, peak, warmup):
     """Up a straight line to ``peak`` in ``warmup`` steps, then down half a cosine to 0."""
     if step < warmup:
@@ -36,17 +30,6 @@ def top_k(scores, labels, k):
     """Share of the images whose label is among the ``k`` largest of their scores."""
     best = np.argsort(-scores, axis=1)[:, :k]
     return (best == labels[:, None]).any(axis=1).mean()
-
-
-def update_cases(rng):
-    one = np.ones(1)
-    yield case("w = 2, no velocity, no decay", 2 * one, 0 * one, one, 0.1, 0.9, 0.0)
-    yield case("a velocity, no gradient", 0 * one, one, 0 * one, 0.1, 0.9, 0.0)
-    yield case("decay alone", one, 0 * one, 0 * one, 0.5, 0.9, 0.1)
-    for shape in ((3,), (4, 2), (3, 3, 2, 4)):
-        arrays = rng.normal(size=(3, *shape))
-        rate, momentum, decay = rng.uniform([0.1, 0.3, 0.1], [0.9, 0.9, 0.9])
-        yield case(f"weights of shape {shape}", *arrays, rate, momentum, decay)
 
 
 def rate_cases(rng):
@@ -86,37 +69,6 @@ def top_k_cases(rng):
         scores, labels = rng.normal(size=(images, classes)), rng.integers(0, classes, images)
         k = int(rng.integers(1, classes))
         yield case(f"{images} images, {classes} classes, k = {k}", scores, labels, k)
-
-
-def _no_momentum(w, v, gradient, rate, momentum, decay):
-    return paper_update(w, v, gradient, rate, 0.0, decay)
-
-
-def _no_decay(w, v, gradient, rate, momentum, decay):
-    return paper_update(w, v, gradient, rate, momentum, 0.0)
-
-
-def _uphill(w, v, gradient, rate, momentum, decay):
-    return paper_update(w, v, -gradient, rate, momentum, decay)
-
-
-def _old_velocity(w, v, gradient, rate, momentum, decay):
-    return w + v, paper_update(w, v, gradient, rate, momentum, decay)[1]
-
-
-def _decay_outside(w, v, gradient, rate, momentum, decay):
-    v = momentum * v - rate * gradient
-    return w + v - rate * decay * w, v
-
-
-def _decay_without_rate(w, v, gradient, rate, momentum, decay):
-    v = momentum * v - rate * gradient - decay * w
-    return w + v, v
-
-
-def _rate_outside(w, v, gradient, rate, momentum, decay):
-    v = momentum * v - gradient - decay * w
-    return w + rate * v, v
 
 
 def _no_warmup(step, steps, peak, warmup):
@@ -214,18 +166,6 @@ def _kth_only(scores, labels, k):
 
 
 CHECKS = [
-    Check(
-        "paper_update", paper_update, update_cases, returns=("w", "v"),
-        mistakes={
-            "the velocity does not keep its momentum": _no_momentum,
-            "the weight decay is left out": _no_decay,
-            "the step goes up the gradient, not down": _uphill,
-            "the weights move by the old velocity": _old_velocity,
-            "the decay stands outside the velocity, as in Keras's weight_decay": _decay_outside,
-            "the decay is not multiplied by the rate": _decay_without_rate,
-            "the rate multiplies the velocity when it is added, as in PyTorch": _rate_outside,
-        },
-    ),
     Check(
         "learning_rate", learning_rate, rate_cases,
         mistakes={

@@ -12,10 +12,10 @@ def prune(model, sparsity):
     sparsity   the share of each kernel to remove, 0 to 1; or ``{layer name: share}``, where
                layers that are not named stay as they are
 
-    Prune before sharing: pruning a shared kernel ends the sharing. A file that Keras saves has the
-    zeros, but not what keeps them: after loading, prune again with the same shares. Raises
-    ``ValueError``, before it changes anything, for a share out of range, an unknown layer, weights
-    that are NaN or infinite, and a network without kernels or not built, as do the others below.
+    Prune before sharing: pruning a shared kernel ends the sharing. A file that Keras saves keeps
+    what is pruned pruned, also in training after it was loaded. Raises ``ValueError``, before it
+    changes anything, for a share out of range, an unknown layer, weights that are NaN or infinite,
+    and a network without kernels or not built, as do the others below.
     """
     for _, kernel, share in per_layer(model, sparsity, 0, 1, "the sparsity"):
         order = np.argsort(np.abs(kernel.numpy()), axis=None, kind="stable")

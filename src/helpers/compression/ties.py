@@ -1,6 +1,8 @@
 """What holds a kernel pruned and shared while the network trains."""
 
+import base64
 import math
+import zlib
 
 import keras
 import numpy as np
@@ -25,13 +27,15 @@ def kernels(model):
     return found
 
 
+@keras.saving.register_keras_serializable(package="helpers")
 class Tied(keras.constraints.Constraint):
     """Keeps a kernel pruned, and its weights shared, while the rest of it trains.
 
     ``codes`` has the kernel's shape: 0 where a weight is pruned, else the number of its cluster
     from 1 to ``clusters``; with ``clusters=0`` the weights are not shared. Keras applies it after
     every step. Each weight then becomes the mean of its cluster, which a step of gradient descent
-    has moved by the cluster's summed gradient (Deep Compression, equation 3) over its size.
+    has moved by the cluster's summed gradient (Deep Compression, equation 3) over its size. A file
+    that Keras saves holds it, so that the network stays pruned when it is loaded and trained.
     """
 
     def __init__(self, codes, clusters=0):
@@ -50,15 +54,40 @@ class Tied(keras.constraints.Constraint):
         flat = tf.scatter_nd(self.kept, shared, [math.prod(kernel.shape)])
         return tf.reshape(flat, kernel.shape)
 
+    def get_config(self):
+        codes = self.codes.numpy()
+        data = zlib.compress(codes.astype("<u2").tobytes())
+        text = base64.b64encode(data).decode()
+        return {"codes": text, "shape": list(codes.shape), "clusters": self.clusters}
+
+    @classmethod
+    def from_config(cls, config):
+        data = zlib.decompress(base64.b64decode(config["codes"]))
+        codes = np.frombuffer(data, "<u2").reshape(config["shape"])
+        return cls(codes.astype(np.int32), config["clusters"])
+
 
 def tie(model, kernel, codes, clusters=0):
+    """Hold ``kernel`` to ``codes`` from now on, as ``Tied`` describes, and in the model's files."""
     tied = kernel.constraint
     if isinstance(tied, Tied) and tied.clusters == clusters == 0:
         tied.codes.assign(codes)  # a training step that is already traced sees the new codes
     else:
         kernel.constraint = Tied(codes, clusters)
+        _put_into_the_settings(model, kernel)
         model.train_function = None  # it was traced without the constraint
     kernel.assign(kernel.constraint(kernel))
+
+
+def _put_into_the_settings(model, kernel):
+    """Name the kernel's constraint as its layer's, as if the layer had been made with it."""
+    for layer in layers_of(model).values():
+        for key, own in kernels_of(layer).items():
+            prefix = key.removesuffix("kernel").removesuffix("_") or "kernel"
+            if own is kernel and isinstance(layer, keras.layers.DepthwiseConv2D):
+                prefix = "depthwise"  # the setting's name; the variable is called kernel
+            if own is kernel:
+                setattr(layer, f"{prefix}_constraint", kernel.constraint)
 
 
 def per_layer(model, setting, least, most, what):

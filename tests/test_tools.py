@@ -1,0 +1,69 @@
+"""What the Makefile's own small programs say."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORT = """<testsuites><testsuite name="pytest" errors="0" failures="{failures}" skipped="1"
+tests="3" time="75.4">{cases}</testsuite></testsuites>"""
+CASES = """<testcase classname="tests.test_a" name="test_1" time="1"/>
+<testcase classname="tests.test_a" name="test_2" time="1">
+<skipped type="pytest.skip" message="needs a GPU">test_a.py:3: needs a GPU</skipped></testcase>"""
+FAILED = (
+    '<testcase classname="a" name="test_3" time="1"><failure message="x">y</failure></testcase>'
+)
+CELLS = "".join(
+    f'<testcase classname="notebooks.{lab}.ipynb" name="Cell {cell}" time="1"/>'
+    for lab in ("00", "01")
+    for cell in range(3)
+)
+
+
+def tool(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_summary_says_what_ran_what_was_skipped_and_why(tmp_path, monkeypatch, capsys):
+    summary = tool("summary")
+    monkeypatch.setattr(summary, "REPORTS", tmp_path)
+    (tmp_path / "tests.xml").write_text(REPORT.format(failures=0, cases=CASES))
+    (tmp_path / "labs.xml").write_text(REPORT.format(failures=0, cases=CELLS))
+    (tmp_path / "filled.xml").write_text(REPORT.format(failures=1, cases=CASES + FAILED))
+    summary.main(["lint", "tests", "labs", "filled"])
+    lint, tests, labs, filled, total = capsys.readouterr().out.splitlines()
+    assert lint.split()[0] == "lint"
+    assert "1 passed, 1 skipped (1 of them: needs a GPU), 1 min 15 s" in tests
+    assert "6 cells of 2 labs held, 0 skipped, 1 min 15 s" in labs
+    assert "1 passed, 1 FAILED, 1 skipped" in filled
+    assert total.split(maxsplit=1) == ["all", "3 min 46 s"]
+
+
+def test_a_step_without_a_report_did_not_run(tmp_path, monkeypatch, capsys):
+    summary = tool("summary")
+    monkeypatch.setattr(summary, "REPORTS", tmp_path)
+    summary.main(["labs"])
+    assert capsys.readouterr().out.splitlines()[0].split(maxsplit=1) == ["labs", "not run"]
+
+
+def test_floors_become_pins():
+    text = """[project]
+dependencies = ["numpy>=2.0", "a_b-c>=1.4,<2; sys_platform != 'win32'"]
+[project.optional-dependencies]
+test = ["pytest>=8"]"""
+    pins = ["numpy==2.0", "a_b-c==1.4; sys_platform != 'win32'", "pytest==8"]
+    assert tool("floors").floors(text) == pins
+
+
+def test_a_dependency_without_a_floor_is_refused():
+    with pytest.raises(ValueError, match="'numpy' has no lower bound"):
+        tool("floors").floors('project = {dependencies = ["numpy"]}', extras=())
+
+
+def test_every_dependency_of_the_package_has_a_floor():
+    floors = tool("floors")
+    assert len(floors.floors(floors.PYPROJECT.read_text("utf-8"))) > 15
