@@ -27,7 +27,7 @@ NBVAL := --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
 REPORT := --junitxml _build/reports
 
 .PHONY: help book serve test lint tests labs filled test-newest test-lowest
-.PHONY: execute seeds bench publish clean
+.PHONY: colab execute seeds assignments handout bench publish clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -69,11 +69,20 @@ test-newest test-lowest: test-%: .venv-%/ready book
 	.venv-$*/bin/pytest --nbval-lax $(NBVAL) $(REPORT)/labs-$*.xml notebooks # every claim holds
 	@.venv-$*/bin/python tools/summary.py tests-$* labs-$*
 
+colab: .venv-colab/ready ## run labs alone from their files, as Colab does: make colab [LABS=...]
+	.venv-colab/bin/python tools/colab.py $(LABS)
+
 execute: .venv/ready ## run the labs again in place: make execute [LABS="03-backward-pass ..."]
 	$(TEST)/python tools/execute_labs.py $(LABS)
 
 seeds: .venv/ready ## run the labs with seeds 0 to 4, store what each claim measured: make seeds [LABS=...]
 	$(TEST)/python tools/seeds.py $(LABS)
+
+assignments: .venv/ready ## build the assignments' open copies, or a class's: make assignments SECRET=...
+	$(TEST)/python tools/make_assignments.py $(if $(SECRET),--secret "$(SECRET)")
+
+handout: .venv/ready ## a lab without solutions, as slides, and its chapter on a page: make handout LAB=03
+	$(TEST)/python tools/make_handout.py $(LAB)
 
 bench: .venv/ready ## measure the speeds and sizes that the book reports
 	$(TEST)/python tools/bench.py
@@ -88,7 +97,7 @@ clean: ## remove what was built, keep the environments
 .venv-book/ready: constraints.txt
 	$(PYTHON) tools/check_python.py
 	$(PYTHON) -m venv --clear .venv-book
-	$(BOOK)/$(PIP) jupyter-book sphinx-mathjax-offline || $(OFFLINE)
+	$(BOOK)/$(PIP) jupyter-book brotli fonttools mini-racer pillow || $(OFFLINE)
 	@command -v $(PYTHON) > $@
 
 .venv/ready: constraints.txt pyproject.toml
@@ -106,3 +115,8 @@ clean: ## remove what was built, keep the environments
 	$(if $(filter lowest,$*),$(OTHER) tools/floors.py,true) > .venv-$*/pins.txt
 	.venv-$*/bin/pip install --quiet --disable-pip-version-check --constraint .venv-$*/pins.txt --editable ".[test]" || $(OFFLINE)
 	@command -v $(OTHER) > $@
+
+.venv-colab/ready: constraints.txt
+	$(NEWEST) -m venv --clear .venv-colab
+	.venv-colab/bin/$(PIP) tensorflow tensorboard matplotlib scikit-image scikit-learn tqdm ipykernel nbclient || $(OFFLINE)
+	@touch $@

@@ -29,6 +29,7 @@ from sphinx.util.docutils import SphinxDirective
 
 HERE = Path(__file__).resolve().parent
 FIGURES = HERE.parent / "_static" / "figures"
+MADE = set()  # scripts that another part of the extension makes at build time
 sys.path.insert(0, str(HERE))
 
 import figure_data  # noqa: E402
@@ -45,7 +46,7 @@ class Interactive(SphinxDirective):
         name = self.arguments[0]
         scripts = [*self.options.get("scripts", "").split(), name]
         for script in scripts:
-            if not (FIGURES / f"{script}.js").is_file():
+            if script not in MADE and not (FIGURES / f"{script}.js").is_file():
                 raise self.error(f"there is no _static/figures/{script}.js")
         picture, caption, rest = self.parts()
         figure = nodes.figure("", classes=["interactive", f"interactive-{name}"], align="default")
@@ -76,7 +77,7 @@ class Interactive(SphinxDirective):
         if not rest or not isinstance(rest[0], nodes.paragraph | nodes.caption):
             raise self.error("an interactive figure has a caption after its picture")
         picture.parent.remove(picture)
-        picture["classes"].append("figure-static")
+        picture["classes"] += ["figure-static", "no-scaled-link"]  # no link to the picture alone
         if "width" in self.options:
             picture["width"] = self.options["width"]
         return picture, rest[0], rest[1:]

@@ -8,4 +8,24 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const solution of document.querySelectorAll("details.hide > summary")) {
     solution.removeAttribute("aria-label");
   }
+  reachWhatScrolls();
+  addEventListener("resize", reachWhatScrolls);
+});
+
+// What is wider than the screen scrolls inside itself, so the keyboard must get there.
+function reachWhatScrolls() {
+  for (const wide of document.querySelectorAll("article div.math, article .output pre")) {
+    if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
+    else wide.removeAttribute("tabindex");
+  }
+}
+
+// On paper nothing can be opened: print with all answers open, then close what was closed.
+let opened = [];
+addEventListener("beforeprint", () => {
+  opened = [...document.querySelectorAll("article details:not([open])")];
+  for (const details of opened) details.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const details of opened) details.open = false;
 });

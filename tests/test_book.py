@@ -167,11 +167,10 @@ def test_differences_of_shares_are_given_in_points(pages):
     assert rendered == written > 0
 
 
-def test_equations_need_no_network(pages):
+def test_equations_need_no_script(pages):
     for path in pages:
-        for script in re.findall(r'<script[^>]+src="([^"]*mathjax[^"]*)"', path.read_text(), re.I):
-            assert (path.parent / script.partition("?")[0]).exists(), f"{path}: {script}"
-    assert "mathjax" in (HTML / "chapters" / "02-forward-pass.html").read_text()
+        assert not re.search(r"mathjax", path.read_text(), re.I), path
+    assert (HTML / "chapters" / "02-forward-pass.html").read_text().count("<math") > 50
 
 
 def test_no_page_shows_its_own_markup(pages):

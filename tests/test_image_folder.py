@@ -50,6 +50,46 @@ def test_gray_transparent_and_palette_images_become_rgb(folder, mode):
     assert datasets.image_folder(folder).images[3].shape == (10, 20, 3)
 
 
+def test_below_transparent_pixels_is_white(folder):
+    clear = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
+    clear.putpixel((0, 0), (0, 0, 255, 255))
+    clear.save(folder / "cats" / "odd.png")
+    found = datasets.image_folder(folder).images[3]
+    assert found[0, 0].tolist() == [0, 0, 255] and (found[1:] == 255).all()
+
+
+def test_of_an_animation_the_first_picture_is_used_and_the_rest_named(folder, capsys):
+    pictures = [Image.new("L", (8, 8), value) for value in (10, 90, 200)]
+    pictures[0].save(folder / "cats" / "moving.gif", save_all=True, append_images=pictures[1:])
+    own = datasets.image_folder(folder)
+    assert len(own.images) == 7 and "moving.gif (pictures 2 to 3 in it)" in capsys.readouterr().out
+
+
+def test_the_parts_of_a_data_set_are_no_classes(folder):
+    for part, name in (("train", "cats"), ("val", "dogs")):
+        (folder / name).rename(folder / part)
+    with pytest.raises(DataError, match=r"parts of a data set, not classes: give \S*train"):
+        datasets.image_folder(folder)
+
+
+def test_what_a_mac_adds_to_an_archive_is_no_class(folder):
+    (folder / "__MACOSX").mkdir()
+    (folder / "__MACOSX" / "._0.png").write_bytes(b"x")
+    assert datasets.image_folder(folder).class_names == ["cats", "dogs"]
+
+
+def test_a_path_may_begin_at_home(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    monkeypatch.setenv("USERPROFILE", str(folder.parent))
+    assert len(datasets.image_folder(f"~/{folder.name}").images) == 6
+
+
+def test_a_folder_for_downloads_that_cannot_be_made_is_named(folder):
+    file = folder / "cats" / "0.png"
+    with pytest.raises(DataError, match=r"0\.png.*; set BOOK_DATA to a folder"):
+        datasets.download("http://localhost:9/x", file / "deep" / "x", "0" * 64)
+
+
 def test_a_camera_that_was_held_upright_is_turned(folder):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees to see it as it was taken

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from test_imagenet import CLASSES, FLAGS, picture, write_folder
 
 from helpers.imagenet import data, find, records
@@ -122,6 +123,45 @@ def test_names_that_are_no_utf8_can_be_checked(root, tmp_path):
     )
 
 
+def test_a_link_to_a_folder_above_counts_no_image_twice(root, tmp_path):
+    (root / "train" / CLASSES[0] / "again").symlink_to(root / "train" / CLASSES[0])
+    assert look(root, tmp_path / "out")[0] == {"train": 9, "val": 3}
+
+
+def test_a_class_in_a_folder_and_in_an_archive_is_refused(root):
+    with tarfile.open(root / "train" / f"{CLASSES[0]}.tar", "w") as archive:
+        archive.add(next((root / "train" / CLASSES[0]).iterdir()), "1.jpg")
+    with pytest.raises(data.DataError, match=rf"class {CLASSES[0]} is there twice, .*: keep one"):
+        data.list_images(root, "train")
+
+
+def test_val_and_validation_together_are_refused(root):
+    shutil.copytree(root / "val", root / "validation")
+    with pytest.raises(data.DataError, match="has both val and validation: keep one"):
+        data.list_images(root, "val")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("a.JPEG\tdog\nb.JPEG dog\n", r"val_annotations\.txt, line 2: needs a file's name, a tab"),
+        ("a.JPEG\tdog\na.JPEG\tcat\n", r"names a\.JPEG more than once"),
+    ],
+)
+def test_a_table_of_another_form_is_refused(root, table, message):
+    (root / "val" / "val_annotations.txt").write_text(table)
+    with pytest.raises(data.DataError, match=message):
+        data.list_images(root, "val")
+
+
+def test_images_that_the_camera_turned_are_counted(root, tmp_path, capsys):
+    exif = Image.Exif()
+    exif[data.ORIENTATION] = 6
+    Image.new("RGB", (60, 50)).save(root / "train" / CLASSES[0] / "phone.jpg", exif=exif)
+    look(root, tmp_path / "out")
+    assert "1 RGB JPEG turned by EXIF (used as stored)" in capsys.readouterr().out
+
+
 # TFRecords
 
 
@@ -196,6 +236,24 @@ def test_a_missing_or_empty_shard_is_refused(shards):
     (shards / "train-00001-of-00002").unlink()
     with pytest.raises(data.DataError, match=r"1 of 2 shards are missing: train-00001-of-00002"):
         data.list_images(shards, "train")
+
+
+def test_shards_of_two_conversions_are_refused(shards):
+    write_shard(shards / "train-00000-of-00001")
+    with pytest.raises(find.DataError, match=r"has train in \d and in \d shards: keep one"):
+        data.list_images(shards, "train")
+
+
+@pytest.mark.parametrize(("images", "labels"), [(2, 1), (1, 2)])
+def test_a_record_of_many_images_or_classes_is_refused(tmp_path, images, labels):
+    record = tf.train.Example.FromString(example(b"x", 1))
+    record.features.feature["image/encoded"].bytes_list.value.extend([b"x"] * (images - 1))
+    record.features.feature["image/class/label"].int64_list.value.extend([2] * (labels - 1))
+    with tf.io.TFRecordWriter(str(tmp_path / "train-00000-of-00001")) as writer:
+        writer.write(record.SerializeToString())
+    words = f"its first record has {images} images and {labels} labels, not one of each"
+    with pytest.raises(find.DataError, match=words):
+        data.list_images(tmp_path, "train")
 
 
 @pytest.mark.parametrize("kind", ["GZIP", "ZLIB"])

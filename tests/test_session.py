@@ -1,5 +1,6 @@
 """A session is repeatable, and says so when its settings make no sense."""
 
+import contextlib
 import json
 import os
 import re
@@ -27,6 +28,17 @@ def test_begin_repeats_random_numbers_and_is_quiet():
     assert runs[0].stdout == runs[1].stdout
     assert b"seed 3, profile quick" in runs[0].stdout
     assert runs[0].stderr == b""
+
+
+def test_what_is_written_while_starting_is_shown_only_if_the_start_fails(capfd):
+    for failing in (False, True):
+        with contextlib.suppress(RuntimeError), session._kept_in_case_of_failure():
+            os.write(2, b"chatter")
+            if failing:
+                raise RuntimeError
+        assert capfd.readouterr().err == "chatter" * failing
+    os.write(2, b"later")
+    assert capfd.readouterr().err == "later"
 
 
 def test_rng_depends_on_seed_and_number():

@@ -67,3 +67,12 @@ def test_a_dependency_without_a_floor_is_refused():
 def test_every_dependency_of_the_package_has_a_floor():
     floors = tool("floors")
     assert len(floors.floors(floors.PYPROJECT.read_text("utf-8"))) > 15
+
+
+@pytest.mark.parametrize("lab", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
+def test_the_stand_in_for_colab_finds_the_address_in_the_set_up_cell(lab):
+    nbformat = pytest.importorskip("nbformat")
+    source = nbformat.read(lab, as_version=4).cells[1].source
+    changed = tool("colab").with_wheel(source, "/x/book.whl")
+    assert "%pip install -q /x/book.whl" in changed and "github" not in changed
+    assert len(changed.splitlines()) == len(source.splitlines())

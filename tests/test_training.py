@@ -128,7 +128,7 @@ def test_killed_with_signal_9_and_resumed_equals_uninterrupted(uninterrupted, tm
     command = [sys.executable, "-c", slow, str(tmp_path)]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600  # TensorFlow starts slowly on a busy machine
     step = 0
     while step < 9 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -317,6 +317,13 @@ def two_outputs():
     return keras.Model(inputs, [keras.layers.Flatten()(inputs)] * 2)
 
 
+def frozen():
+    model = little()
+    model.trainable = False
+    return model
+
+
+SOFTMAX = keras.layers.Dense(2, activation="softmax")
 IMAGES, LABELS = np.zeros((20, 4, 4), np.float32), np.arange(20) % 2
 SIZES = [np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)]
 
@@ -341,6 +348,10 @@ SIZES = [np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)]
         ({"model": keras.Sequential([keras.layers.Dense(2)])}, "is not built, or has not one"),
         ({"model": two_outputs()}, "has not one input and one output"),
         ({"model": little(keras.layers.Conv2D(2, 3))}, r"gives .*, not \(images, classes\)"),
+        ({"model": little(keras.layers.Flatten(), SOFTMAX)}, "ends in softmax"),
+        ({"model": little(keras.layers.Flatten(), keras.layers.Softmax())}, "ends in softmax"),
+        ({"model": frozen()}, "nothing to train: every layer is frozen"),
+        ({"train": (IMAGES, np.eye(2)[LABELS])}, r"labels\.argmax\(axis=-1\)"),
         ({"optimizer": "sgd"}, "optimizer is 'sgd'; give an object, such as PaperSGD"),
         ({"epochs": 1.5}, r"epochs=1\.5: give a whole number from 1"),
         ({"epochs": True}, "epochs=True: give a whole number from 1"),
@@ -357,6 +368,13 @@ def test_a_common_mistake_is_said_in_one_sentence_before_anything_is_trained(cha
         training.fit(**call)
     assert "\n" not in str(caught.value) and " at 0x" not in str(caught.value)
     assert all(map(np.array_equal, before, model.get_weights()))
+
+
+def test_labels_in_a_column_are_labels():
+    options = {"batch": 8, "epochs": 1, "seed": 0}
+    column = training.pipeline(IMAGES, LABELS[:, None], **options)
+    plain = training.pipeline(IMAGES, LABELS, **options)
+    assert all(np.array_equal(a[1], b[1]) for a, b in zip(column, plain, strict=True))
 
 
 def test_the_advice_for_images_of_different_sizes_works():

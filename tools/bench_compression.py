@@ -2,9 +2,9 @@
 
     python tools/bench_compression.py [--seeds N] [--whole-test-set]
 
-The recipe is lab 11's, with four versions of each image instead of two. It was chosen on the validation images and on 20,000 training images that
-are not in the bundle; the table shows the test images' accuracy too. Sizes are those of whole
-files. Takes ten minutes on two cores.
+The recipe is lab 11's, with four versions of each image instead of two. It was chosen on the
+validation images and on 20,000 training images that are not in the bundle; the table shows the test
+images' accuracy too. Sizes are those of whole files. Takes ten minutes on two cores.
 """
 
 import argparse

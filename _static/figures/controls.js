@@ -14,11 +14,13 @@
 // "select", "check" and "button" (press(state, figure)). `format` makes the text beside a range.
 // `state` adds whole numbers that no control sets: { cell: { value: 0, min: 0, max: 8 } }.
 // The address of a state is #NAME?key=value&key=value; values that are not allowed are ignored.
-// Optional: start(figure), once; figure.data is what the page brings for the figure (JSON).
+// Optional: start(figure), once. figure.data is what the page brings for the figure (JSON);
+// figure.before is draw's own, and empty after a state came from the address.
 (function () {
   "use strict";
   const NAMESPACE = "http://www.w3.org/2000/svg";
   const live = [];
+  const base = document.currentScript.src.replace(/[^/]*$/, ""); // where pictures lie
 
   // An element with attributes and children; texts are children too. `h` makes HTML, `s` SVG.
   function fill(element, attributes, children) {
@@ -136,6 +138,7 @@
         const wanted = given.has(key) ? read(given.get(key)) : undefined;
         this.state[key] = wanted === undefined ? value : wanted;
       }
+      this.before = null;
       this.draw();
       if (mine) this.element.scrollIntoView({ block: "nearest" });
     }
@@ -185,7 +188,7 @@
   }
 
   window.BookFigures = {
-    h, s, number, percent, still, all: live,
+    h, s, number, percent, still, base, all: live,
     define(name, spec) {
       const begin = () => {
         for (const element of document.querySelectorAll(`figure.interactive-${name}`)) live.push(new Figure(element, name, spec));

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from helpers.networks import kernels_of, layers_of
+from helpers.words import shown
 
 # What `alexnet28(weights=...)` knows: name -> file among the package's assets.
 WEIGHTS = {"fashion_mnist": "alexnet28_fashion_mnist.npz"}
@@ -29,7 +30,7 @@ class LocalResponseNormalization(keras.layers.Layer):
     def __init__(self, n=5, k=2.0, alpha=1e-4, beta=0.75, **kwargs):
         super().__init__(**kwargs)
         if n < 1 or n % 2 == 0:
-            raise ValueError(f"n is {n!r}; a window centred on a channel has an odd width")
+            raise ValueError(f"n is {shown(n)}; a window centred on a channel has an odd width")
         self.n, self.k, self.alpha, self.beta = n, k, alpha, beta
 
     def call(self, inputs, training=False):
@@ -162,7 +163,7 @@ def _network(name, shape, convolutions, units, classes, start, ones, options):
 
 def _load(model, weights):
     if weights not in WEIGHTS:
-        raise ValueError(f"weights={weights!r}; use None or one of {sorted(WEIGHTS)}")
+        raise ValueError(f"weights={shown(weights)}; use None or one of {sorted(WEIGHTS)}")
     from helpers import datasets
 
     with np.load(datasets.asset_path(WEIGHTS[weights])) as file:

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from helpers.networks import check_finite_images
+from helpers.words import shown
 
 
 def crop_and_flip(images, seed, crop=0, flip=False):
@@ -70,6 +71,12 @@ def checked(images, labels, batch):
             "np.stack([keras.ops.image.resize(image, (64, 64)) for image in images]) / 255"
         ) from None
     images = images[..., None] if images.ndim == 3 else images
+    labels = labels[:, 0] if labels.shape == (len(images), 1) else labels  # as CIFAR-10 has them
+    if labels.ndim == 2 and len(labels) == len(images):
+        raise ValueError(
+            f"labels are {labels.shape}: give one number for each image; rows with a 1 for the "
+            "class (one-hot) become numbers with labels.argmax(axis=-1)"
+        )
     if images.ndim != 4 or labels.shape != (len(images),) or not len(images):
         raise ValueError(
             f"images {images.shape} and labels {labels.shape}: needs (n, h, w) or (n, h, w, c) "
@@ -92,7 +99,7 @@ def checked(images, labels, batch):
             f"{images.min():g} and {images.max():g}: divide them by 255, or take (x + 1) / 2"
         )
     if isinstance(batch, bool) or not isinstance(batch, numbers.Integral) or batch < 1:
-        raise ValueError(f"batch is {batch!r}; it must be a whole number of at least 1")
+        raise ValueError(f"batch is {shown(batch)}; it must be a whole number of at least 1")
     return images, labels
 
 

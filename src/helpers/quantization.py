@@ -12,6 +12,7 @@ import warnings
 import numpy as np
 
 from helpers.networks import check_finite, check_finite_images, check_finite_weights, layers_of
+from helpers.words import shown
 
 RECIPES = {  # LiteRT Quantizer's name for each mode
     "float32": None,
@@ -38,10 +39,12 @@ def convert(source, mode="float32", calibration=None):
     if mode not in RECIPES or (mode == "float16" and isinstance(source, bytes)):
         what = "a file" if isinstance(source, bytes) else "a model"
         raise ValueError(
-            f"mode={mode!r} from {what}; use one of {', '.join(RECIPES)}, from a model"
+            f"mode={shown(mode)} from {what}; use one of {', '.join(RECIPES)}, from a model"
         )
     if (calibration is not None) != (mode == "int8"):
-        raise ValueError(f"mode={mode!r}: calibration= images go with 'int8', and only with it")
+        raise ValueError(
+            f"mode={shown(mode)}: calibration= images go with 'int8', and only with it"
+        )
     if not isinstance(source, bytes):
         _check_model(source)
     elif RECIPES[mode] is not None:
@@ -53,7 +56,7 @@ def convert(source, mode="float32", calibration=None):
 def _check_model(model):
     ends = [getattr(model, ends, None) for ends in ("inputs", "outputs")]
     if None in ends:
-        raise ValueError(f"{model!r} is no built Sequential or functional model; give one")
+        raise ValueError(f"{shown(model)} is no built Sequential or functional model; give one")
     if [len(tensors) for tensors in ends] != [1, 1]:
         raise ValueError(
             f"{model.name} has {len(ends[0])} inputs and {len(ends[1])} outputs; "

@@ -1,8 +1,10 @@
 """A lab's first line: seeds, deterministic operations, quiet logs and the figure style."""
 
+import contextlib
 import json
 import os
 import platform
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -30,19 +32,20 @@ def begin(seed=0):
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     _check_home()
     _check_backend()
-    import keras
-    import matplotlib.style
-    import tensorflow as tf
+    with _kept_in_case_of_failure():
+        import keras
+        import matplotlib.style
+        import tensorflow as tf
 
+        tf.get_logger().setLevel("ERROR")
+        keras.utils.set_random_seed(_state["seed"])
+        tf.config.experimental.enable_op_determinism()
+        devices = len(tf.config.list_physical_devices("GPU"))
     _check_keras(keras)
-    tf.get_logger().setLevel("ERROR")
-    keras.utils.set_random_seed(_state["seed"])
-    tf.config.experimental.enable_op_determinism()
     warnings.filterwarnings("ignore", module="tensorflow|keras")
     matplotlib.style.use(Path(__file__).with_name("book.mplstyle"))
     import numpy as np
 
-    devices = len(tf.config.list_physical_devices("GPU"))
     return (
         f"Python {platform.python_version()}, TensorFlow {tf.__version__}, "
         f"Keras {keras.__version__}, NumPy {np.__version__}, {_cores()} CPU cores, {devices} GPUs, "
@@ -93,6 +96,29 @@ def _check_home():
                 "There is no home folder to write to: downloads go to a temporary one. "
                 "To keep them, set BOOK_DATA to a folder of yours."
             )
+
+
+@contextlib.contextmanager
+def _kept_in_case_of_failure():
+    """Keep what TensorFlow's C++ parts write to the terminal while they start, whatever the log
+    level (2.21 does), and show it only if the start fails."""
+    try:
+        terminal = os.dup(2)
+    except OSError:  # a program without a terminal
+        yield
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            os.write(terminal, kept.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 def _keras_file():

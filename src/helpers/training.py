@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from helpers.batches import checked, crop_and_flip, pair, pipeline
 from helpers.files import replace
+from helpers.words import shown
 
 __all__ = ["PaperSGD", "Run", "TrainingError", "crop_and_flip", "evaluate", "fit", "pipeline"]
 
@@ -168,9 +169,9 @@ def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=
     for name, value in {"epochs": epochs, "save_every": save_every, "patience": patience}.items():
         whole = isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 1
         if not whole and not (name == "patience" and value is None):
-            raise ValueError(f"{name}={value!r}: give a whole number from 1")
+            raise ValueError(f"{name}={shown(value)}: give a whole number from 1")
     if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise ValueError(f"optimizer is {optimizer!r}; give an object, such as PaperSGD(0.01)")
+        raise ValueError(f"optimizer is {shown(optimizer)}; give an object, such as PaperSGD(0.01)")
     images, labels = checked(*pair("train", train), batch)
     held_out = pipeline(*pair("validation", validation), 500)
     for name, part in (("train", (images, labels)), ("validation", checked(*validation, 1))):
@@ -222,6 +223,16 @@ def _check_fits(model, name, images, labels):
         )
     if len(model.outputs[0].shape) != 2:
         raise ValueError(f"the network gives {model.outputs[0].shape}, not (images, classes)")
+    last = model
+    while getattr(last, "layers", None):
+        last = last.layers[-1]
+    softmax = getattr(last, "activation", None) is keras.activations.softmax
+    if softmax or isinstance(last, keras.layers.Softmax):
+        raise ValueError(
+            f"{model.name!r} ends in softmax, which the loss here takes itself: end it before"
+        )
+    if not model.trainable_variables:
+        raise ValueError(f"{model.name!r} has nothing to train: every layer is frozen")
     if labels.max() >= classes:
         raise ValueError(
             f"a label is {labels.max()}, but the network has {classes} classes, from 0"

@@ -10,6 +10,7 @@ from collections import namedtuple
 import numpy as np
 
 from helpers import datasets
+from helpers.words import plain
 
 FILE = "transfer.csv"
 KEY = ["what", "size", "layers", "pooling", "labels"]
@@ -33,7 +34,7 @@ def sweep(what, size, layers, pooling, labels):
     """
     place = tuple(map(str, (what, size, layers, pooling, labels)))
     if place not in _places():
-        raise KeyError(f"nothing was measured at {', '.join(place)}")
+        raise KeyError(f"nothing was measured at {plain(', '.join(place))}")
     found = {}
     for row in _places()[place]:
         found.setdefault(row["setting"], []).append(row)

@@ -13,6 +13,7 @@ Playwright drives the Chromium, Chrome or Edge that is installed, or ``BROWSER_F
 import functools
 import gzip
 import os
+import re
 import shutil
 import subprocess
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -115,7 +116,7 @@ def open_page(browser, server):
     """A function that opens a page of the book in a fresh browser context.
 
     ``path`` is relative to the rendered book, or absolute. From the disk (``http=False``) the
-    network is cut off.
+    network is cut off. ``watch`` is a script that runs before the page's own.
     """
     contexts = []
 
@@ -130,8 +131,10 @@ def open_page(browser, server):
         touch=False,
         scale=1,
         wait="load",
+        watch="",
     ):
-        file = HTML / str(path).partition("#")[0]
+        name = re.split("[?#]", str(path))[0]
+        file = HTML / name
         assert file.exists(), f"{file} is not there: run `make book` first"
         context = browser.new_context(
             viewport={"width": width, "height": height},
@@ -144,6 +147,8 @@ def open_page(browser, server):
         )
         contexts.append(context)
         page = context.new_page()
+        if watch:
+            page.add_init_script(watch)
         page.errors, page.outside = [], []
         page.on("pageerror", lambda error: page.errors.append(f"script: {error}"))
         page.on(
@@ -158,8 +163,10 @@ def open_page(browser, server):
                 page.outside.append(request.url)
 
         page.on("request", note)
-        address = server + str(path) if http else (HTML / ".").as_uri() + "/" + str(path)
-        page.goto(address, wait_until=wait)
+        address = server + str(path) if http else file.as_uri() + str(path)[len(name) :]
+        page.goto(address, wait_until="load")
+        if wait != "load":
+            page.wait_for_load_state(wait)
         return page
 
     yield opened

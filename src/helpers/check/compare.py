@@ -7,6 +7,7 @@ reader's code made but plain arrays and numbers.
 import numpy as np
 
 from helpers.check.run import Opaque
+from helpers.words import shown
 
 TOLERANCE = 1e-9  # of the largest value expected, in float64
 
@@ -48,7 +49,7 @@ def describe(value):
         return f"a {type(value).__name__} of {len(value)}"
     if _numeric(value):
         return f"the number {number(value)}"
-    return repr(value)[:60]
+    return shown(value, 60)
 
 
 def number(value, other=None):

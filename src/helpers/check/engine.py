@@ -6,6 +6,7 @@ where the expected values are not. ``Check.__call__`` is all three for a reader 
 """
 
 import ast
+import hashlib
 import inspect
 import textwrap
 import zlib
@@ -163,6 +164,20 @@ def score():
     done = [name for name, verdict in STATE.items() if verdict.status == "right"]
     each = "  ".join(f"{MARKS[verdict.status]} {name}" for name, verdict in STATE.items())
     print(f"{len(done)} of {len(STATE)} functions are right" + (f":  {each}" if each else ""))
+
+
+def receipt(name):
+    """Print a short line for the student's own record: whose it is, and what was right.
+
+    Its mark changes with every letter, so a slip in copying shows; but whoever wants to can make
+    one, so it proves nothing, and says so.
+    """
+    each = ", ".join(f"{one} {MARKS[verdict.status]}" for one, verdict in STATE.items())
+    done = sum(verdict.status == "right" for verdict in STATE.values())
+    text = f"{' '.join(str(name).split())}: {done} of {len(STATE)} right"
+    text += f" ({each})" if each else ""
+    mark = hashlib.sha256(text.encode()).hexdigest()[:8]
+    print(f"Receipt for {text}. Mark {mark}. It proves nothing; keep it with your notes.")
 
 
 def failed(name=None):

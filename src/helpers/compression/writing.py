@@ -20,6 +20,7 @@ from helpers.compression.layout import (
 )
 from helpers.compression.reading import unpack
 from helpers.networks import check_finite_weights
+from helpers.words import shown
 
 
 def pack(model):
@@ -33,7 +34,7 @@ def pack(model):
     as one with a weight that is NaN or infinite.
     """
     if not isinstance(model, keras.Model) or not getattr(model, "outputs", None):
-        raise ValueError(f"pack takes a built functional or sequential model, not {model!r}")
+        raise ValueError(f"pack takes a built functional or sequential model, not {shown(model)}")
     check_finite_weights(model)
     header, coder, plain = _architecture(model), stream.stack.AnsCoder(), b""
     arrays = [weight.numpy() for weight in model.weights]

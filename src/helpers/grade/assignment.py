@@ -1,19 +1,19 @@
 """What the grader asks of an assignment, and where it finds it.
 
-**The contract.** An assignment (``helpers.check.assignments.Assignment``, or any object like it) has
+**The contract.** An assignment (``helpers.check.assignments.Assignment`` or an object like it) has
 
 id, title     "a2", "The backward pass"
 questions     the functions that the student writes. Each has ``name``, ``points``,
               ``check(variant)``, an ``engine.Check``: the right function is composed from the
               book's, its cases are drawn from a seed; and ``variants()``, all there are
-variants(key, student)  ``{question's name: variant}``, chosen by the class's public key and the name
-data(key, student)      what the notebook's number is computed from: a dictionary of arrays, numbers,
-              texts, lists and tuples, or ``None``. In the sandbox ``check.assignment(...)`` hands
-              it out as ``.data``, and each entry as an attribute
+variants(key, student)  ``{question's name: variant}``, chosen by the class's key and the name
+data(key, student)      what the notebook's number is computed from: a dictionary of arrays,
+              numbers, texts, lists and tuples, or ``None``. In the sandbox
+              ``check.assignment(...)`` hands it out as ``.data``, and each entry as an attribute
 number        the name of the variable that must hold the student's number at the end, or ``""``
 number_points, number_tolerance
 expected(key, student)  that number, a float. Do not let it depend on the student's functions, or
-              one mistake costs twice: in the sandbox ``check.NAME(fn)`` hands on ``fn``, right or not
+              one mistake costs twice: in the sandbox ``check.NAME(fn)`` hands ``fn`` on as it is
 written       the questions marked by hand, each with ``name``, ``title`` and ``points``
 
 The notebook has a line ``STUDENT = "Ada Lovelace"`` and a Markdown cell that begins, for each
@@ -37,7 +37,7 @@ def key_of(secret):
 
 
 def name_of(student):
-    """A student's name as it is hashed: whoever types it with other spaces or capitals is the same."""
+    """A student's name as it is hashed: other spaces or capitals make the same student."""
     return " ".join(unicodedata.normalize("NFKC", student).casefold().split())
 
 

@@ -12,6 +12,9 @@ def arguments(argv=None):
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
 
+    def path(text):  # a shell leaves the ~ of --data=~/images
+        return Path(text).expanduser()
+
     def number(kind, low, high):
         def parse(text):
             if not low <= kind(text) <= high:
@@ -23,8 +26,8 @@ def arguments(argv=None):
 
     add, count = parser.add_argument, number(int, 1, 10**9)
     hidden = argparse.SUPPRESS
-    add("--data", type=Path, required=True, metavar="DIR", default=hidden, help="has train and val")
-    add("--output", type=Path, default="runs/imagenet", metavar="DIR", help="where all is kept")
+    add("--data", type=path, required=True, metavar="DIR", default=hidden, help="has train and val")
+    add("--output", type=path, default="runs/imagenet", metavar="DIR", help="where all is kept")
     add("--epochs", type=count, default=90, help="passes through the training set")
     add("--batch", type=count, default=128, help="images a step, of all devices together")
     add("--rate", type=number(float, 1e-9, 1e3), default=0.01, help="learning rate at the start")

@@ -17,6 +17,8 @@ from helpers.files import replace
 from helpers.imagenet import records
 from helpers.imagenet.find import list_images, some, where
 
+ORIENTATION = 274  # the EXIF tag that tells how the camera was held
+
 __all__ = ["examine", "list_images", "read", "scan"]
 
 
@@ -45,6 +47,8 @@ def examine(entry):
         data, label = read(entry)
         with Image.open(io.BytesIO(data)) as image:
             kind = f"{image.mode} {image.format}"
+            if image.format in ("JPEG", "MPO") and image.getexif().get(ORIENTATION, 1) > 1:
+                kind += " turned by EXIF (used as stored)"
         tf.io.decode_image(data, channels=3, expand_animations=False)
         return [label, kind, None]
     except UnidentifiedImageError:

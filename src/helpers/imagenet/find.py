@@ -16,6 +16,7 @@ import os
 import re
 import tarfile
 import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,7 +48,10 @@ def list_images(data, split):
     if not data.is_dir():
         raise DataError(f"--data {data} is not a folder")
     names = FOLDERS[split]
-    folder = next((data / name for name in names if (data / name).is_dir()), data)
+    folders = [data / name for name in names if (data / name).is_dir()]
+    if len(folders) > 1:
+        raise DataError(f"{data} has both {' and '.join(names)}: keep one of them")
+    folder = folders[0] if folders else data
     shards = [p for p in _visible(folder) if SHARD.fullmatch(p.name)]
     if folder == data:
         shards = [p for p in shards if _names(p.name, names)]
@@ -78,6 +82,10 @@ def _shards(folder, paths, alone):
         if match["parts"]:
             sets.setdefault((match["set"], int(match["parts"])), set()).add(int(match["part"]))
     for (name, count), parts in sets.items():
+        if others := sorted(n for other, n in sets if other == name and n != count):
+            raise DataError(
+                f"{folder} has {name} in {count} and in {others[0]} shards: keep one of the sets"
+            )
         missing = [f"{name}-{i:05d}-of-{count:05d}" for i in range(count) if i not in parts]
         if missing:
             raise DataError(
@@ -96,9 +104,12 @@ def _classes(folder):
         raise DataError(
             f"{folder} has no class folders: sort its {len(inside):,} files into one per class"
         )
-    found, empty = [], []
+    found, empty, seen = [], [], {}
     for path in sources:
         name = unicodedata.normalize("NFC", path.name if path.is_dir() else path.stem)
+        if name in seen:
+            raise DataError(f"class {name} is there twice, {seen[name]} and {path}: keep one")
+        seen[name] = path
         entries = _folder(path, name) if path.is_dir() else _archive(path, name)
         found += entries
         if not any(entry.fault is None for entry in entries):
@@ -110,9 +121,13 @@ def _classes(folder):
 
 
 def _folder(folder, name):
-    """The files of one class, at any depth."""
-    found = []
+    """The files of one class, at any depth; each folder once, whatever links lead to it."""
+    found, seen = [], set()
     for place, folders, files in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = sorted(f for f in folders if f[0] != ".")
         for file in sorted(f for f in files if f[0] != "."):
             found.append(_file(os.path.join(place, file), name))
@@ -143,6 +158,10 @@ def _annotated(folder):
     """Tiny ImageNet's validation images, whose classes stand in a table beside them."""
     table = folder / "val_annotations.txt"
     rows = [line.split("\t") for line in table.read_text("utf-8").splitlines() if line]
+    if short := [number for number, row in enumerate(rows, 1) if len(row) < 2]:
+        raise DataError(f"{table}, line {short[0]}: needs a file's name, a tab and its class")
+    if twice := [name for name, n in Counter(row[0] for row in rows).items() if n > 1]:
+        raise DataError(f"{table} names {some(twice)} more than once: keep one line for each")
     found = [_file(str(folder / "images" / row[0]), row[1]) for row in rows]
     named = {entry.path for entry in found}
     files = _visible(folder / "images") if (folder / "images").is_dir() else []

@@ -70,6 +70,10 @@ def _keys(path, offset, length):
             f"{path}: its first record has {', '.join(sorted(feature)) or 'nothing'}; an image "
             f"needs {' or '.join(IMAGE_KEYS)}, and {' or '.join(LABEL_KEYS)}"
         )
+    try:
+        parse(data)
+    except DataError as error:  # no form of record that this command knows
+        raise DataError(f"{path}: its first record {error}") from error
 
 
 def parse(data, checksum=None):
@@ -87,7 +91,10 @@ def parse(data, checksum=None):
     image, label = _key(feature, IMAGE_KEYS), _key(feature, LABEL_KEYS)
     if image is None or label is None:
         raise DataError(f"has no {IMAGE_KEYS[0]} or no {LABEL_KEYS[0]}")
-    return feature[image].bytes_list.value[0], feature[label].int64_list.value[0]
+    images, labels = feature[image].bytes_list.value, feature[label].int64_list.value
+    if len(images) != 1 or len(labels) != 1:
+        raise DataError(f"has {len(images)} images and {len(labels)} labels, not one of each")
+    return images[0], labels[0]
 
 
 def _key(feature, names):

@@ -1,0 +1,127 @@
+"""Every page is open to everyone: axe-core finds nothing, Tab reaches and shows everything, and a
+printed page has its answers."""
+
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from test_pages_in_browser import PAGES
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+# Beside axe's own choice: a name that differs from what one sees, and targets for a thumb.
+RUN = """async (rules) => {
+    const options = {resultTypes: ["violations"], preload: false};
+    if (rules) options.runOnly = rules;
+    else options.rules = {"label-content-name-mismatch": {enabled: true}};
+    return (await axe.run(document, options)).violations.flatMap(v => v.nodes.map(n => ({
+        rule: v.id, impact: v.impact, html: n.html.slice(0, 200),
+        why: n.failureSummary.slice(0, 300),
+        own: Boolean(document.querySelector(n.target[0])?.closest("article")),
+    })));
+}"""
+# Width, dark, and the rules that may come out differently from the first run of all of them.
+VIEWS = [
+    (1280, False, None),
+    (1280, True, ["color-contrast", "link-in-text-block"]),
+    (390, True, ["color-contrast", "link-in-text-block", "scrollable-region-focusable"]),
+    (390, False, ["scrollable-region-focusable", "region", "button-name", "link-name", "list"]),
+]
+
+
+def found(page):
+    """What axe finds in each view; ``page`` is changed from one to the next."""
+    page.add_script_tag(content=AXE)
+    for width, dark, rules in VIEWS:
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        if page.viewport_size["width"] != width:
+            page.set_viewport_size({"width": width, "height": 844})
+            page.wait_for_timeout(400)  # the theme waits before it looks at what scrolls
+        for violation in page.evaluate(RUN, rules):
+            yield violation | {"view": f"{width}, {'dark' if dark else 'light'}"}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing(open_page, path):
+    page = open_page(path, still=True)
+    violations = list(found(page))
+    grave = [v for v in violations if v["impact"] in ("critical", "serious")]
+    assert not grave, grave[:3]
+    assert not [v for v in violations if v["own"]], violations[:3]
+    assert not violations, violations[:3]
+
+
+BROKEN = {
+    "an alt text gone": (
+        "document.querySelector('article img').removeAttribute('alt')",
+        "image-alt",
+    ),
+    "a label gone": (
+        "document.querySelector('.sidebar-toggle.primary-toggle').removeAttribute('aria-label');"
+        "for (const a of ['title', 'data-bs-original-title'])"
+        " document.querySelector('.sidebar-toggle.primary-toggle').removeAttribute(a)",
+        "button-name",
+    ),
+    "gray on white": (
+        "document.querySelector('article p').style.color = '#bbb'",
+        "color-contrast",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_axe_finds_what_is_broken(open_page, what):
+    page = open_page("chapters/02-forward-pass.html", still=True)
+    script, rule = BROKEN[what]
+    page.evaluate(script)
+    assert rule in {violation["rule"] for violation in found(page)}
+
+
+TABBED = """() => {
+    const e = document.activeElement, box = e.getBoundingClientRect(), style = getComputedStyle(e);
+    const ring = style.outlineStyle != "none" && parseFloat(style.outlineWidth) >= 1
+        || style.boxShadow != "none" || e.matches("input, .skip-link a");
+    return {
+        name: `${e.tagName} ${e.id || e.className} ${e.textContent.trim().slice(0, 40)}`,
+        seen: box.width > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0, ring,
+        end: e == document.body,
+    };
+}"""
+
+
+@pytest.mark.parametrize(
+    "path", ["intro.html", "chapters/03-backward-pass.html", "notebooks/02-forward-pass.html"]
+)
+@pytest.mark.parametrize("width", [390, 1280])
+def test_tab_reaches_and_shows_everything(open_page, path, width):
+    page = open_page(path, width=width, still=True)
+    reachable = page.evaluate(
+        """() => [...document.querySelectorAll("article a[href], article button, article summary")]
+            .filter(e => e.checkVisibility({visibilityProperty: true})
+                         && e.getBoundingClientRect().width > 0).length"""
+    )
+    stops, inside = [], 0
+    for _ in range(600):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(TABBED)
+        if stop["end"]:
+            break
+        inside += page.evaluate(
+            "Boolean(document.activeElement.closest('article')"
+            " && document.activeElement.matches('a, button, summary'))"
+        )
+        stops.append(stop)
+    assert inside >= reachable, f"Tab stops at {inside} of {reachable} links and buttons"
+    assert not [stop["name"] for stop in stops if not stop["seen"]], "out of sight"
+    assert not [stop["name"] for stop in stops if not stop["ring"]], "no ring"
+
+
+def test_a_printed_page_has_its_answers_and_no_navigation(open_page):
+    page = open_page("notebooks/03-backward-pass.html")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    closed = page.locator("article details:not([open])").count()
+    assert page.locator("article details").count() > 10 and closed == 0
+    for navigation in "#pst-primary-sidebar", "#pst-secondary-sidebar", ".bd-header-article":
+        assert not page.locator(navigation).is_visible(), navigation
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("article details:not([open])").count() > 10
