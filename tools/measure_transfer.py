@@ -1,6 +1,7 @@
 """The long sweeps of lab 7: ``python tools/measure_transfer.py [STAGE ...]``, by default all.
 
-Stages, in order: ``cut``, ``more``, ``labels``, ``scratch``, ``tuning``. Every run is
+Stages, in order: ``cut``, ``more``, ``labels``, ``scratch``, ``tuning``, ``order``,
+``camera``, ``heads``. Every run is
 added to ``src/helpers/assets/transfer.csv`` as it ends, and a run that is there is not made again,
 so the script may be stopped and started. Frozen features are kept in a cache (``BOOK_DATA``).
 
@@ -15,13 +16,14 @@ import csv
 import sys
 import time
 import warnings
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from helpers import datasets, session
+from helpers import datasets, session, transfer
+from helpers.transfer import accuracy, begin_again
 
 ASSET = Path(__file__).resolve().parent.parent / "src" / "helpers" / "assets" / "transfer.csv"
 CACHE = datasets.CACHE / "transfer"
@@ -259,36 +261,6 @@ def labels():
 # Networks that are trained
 
 
-def begin_again(model, weights, rate):
-    model.set_weights(weights)
-    for variable in model.optimizer.variables:
-        if "learning_rate" not in variable.path:
-            variable.assign(np.zeros(variable.shape))
-    model.optimizer.learning_rate.assign(rate)
-
-
-def train(model, batches, look, labels, most=MOST):
-    """Steps until validation stops improving. Returns step and weights of the best look."""
-    best_score, best_step, kept, step = -1.0, 0, None, 0
-    while step < min(most[labels], best_step + PATIENCE * EVERY[labels]):
-        for _ in range(EVERY[labels]):
-            model.train_on_batch(*next(batches))
-        step += EVERY[labels]
-        score = look()
-        if not np.isfinite(score):
-            break
-        if score > best_score:
-            best_score, best_step, kept = score, step, model.get_weights()
-    return best_step, kept
-
-
-def accuracy(model, x, y):
-    guesses = [
-        model.predict_on_batch(x[i : i + 1000]).argmax(axis=1) for i in range(0, len(x), 1000)
-    ]
-    return float(np.mean(np.concatenate(guesses) == y))
-
-
 def batches_of(x, y, seed, change=lambda batch, rng: batch):
     rng = np.random.default_rng([1, seed])
     while True:
@@ -343,14 +315,14 @@ def scratch():
         change = {"change": shift_and_flip} if varied == "varied" else {}
         batches = batches_of(pool[chosen], y[chosen], draw, **change)
         look = lambda: accuracy(net, held, held_y)  # noqa: E731
-        steps, kept = train(net, batches, look, n, most=MOST_SCRATCH)
+        steps, kept = transfer.train(net, batches, look, EVERY[n], MOST_SCRATCH[n], PATIENCE)
         net.set_weights(kept)
         sets = [(pool[chosen], y[chosen]), (held, held_y), (test, truth)]
         return [steps, *(accuracy(net, *pair) for pair in sets), ""]
 
     for n in EVERY:
         key = ("scratch", 28, "all", "none", n)
-        varied = [f"{rate} varied" for rate in (3e-4, 1e-3, 3e-3)]
+        varied = [f"{rate} varied" for rate in (3e-4, 1e-3, 3e-3, 1e-2)]
         for setting in varied:
             run((*key, 0, setting), lambda n=n, s=setting: measure(n, 0, s))
         plain = best(*key, varied, [0]).replace("varied", "plain")
@@ -424,8 +396,11 @@ def tunable(first, last, labels):
     return model, model.get_weights()
 
 
-def tune(first, last, n, draw, rate):
-    """From the probe on: step, and accuracy on its labels, validation, test and shifted images."""
+def tune(first, last, n, draw, rate, random_head=False):
+    """From the probe, or a random head, on: step, and accuracy on four sets of images.
+
+    They are its labels, validation, test, and the test images shifted.
+    """
     (_, y), (_, held), (_, truth) = images()
     model, weights = tunable(first, last, n)
     begin_again(model, weights, rate)
@@ -433,12 +408,18 @@ def tune(first, last, n, draw, rate):
     parts = features_of(64)
     x = scaled({name: parts[name][POOLING[last]][last] for name in ("pool", "validation")})
     head = fit(x["pool"][chosen], y[chosen], 0.01)
-    model.get_layer("head").set_weights([head.coef_.T, head.intercept_])
+    start = [head.coef_.T, head.intercept_]
+    if random_head:  # as Keras draws it
+        limit = np.sqrt(6 / sum(start[0].shape))
+        rng = np.random.default_rng([2, draw])
+        start = [rng.uniform(-limit, limit, start[0].shape), np.zeros(10)]
+    model.get_layer("head").set_weights(start)
     inputs = stored(first)
     x, steps = inputs["pool"][chosen].astype(np.float32), 0
     if rate:
         look = lambda: accuracy(model, inputs["validation"], held)  # noqa: E731
-        steps, kept = train(model, batches_of(x, y[chosen], draw), look, n)
+        batches = batches_of(x, y[chosen], draw)
+        steps, kept = transfer.train(model, batches, look, EVERY[n], MOST[n], PATIENCE)
         model.set_weights(kept)
     scores = [accuracy(model, x, y[chosen]), accuracy(model, inputs["validation"], held)]
     scores.append(accuracy(model, inputs["test"], truth))
@@ -466,7 +447,166 @@ def tuning():
                 run(key, lambda a=first, b=last, n=n, d=draw, r=rate: tune(a, b, n, d, r))
 
 
-STAGES = {f.__name__: f for f in (cut, more, labels, scratch, tuning)}
+def order():
+    """The same from a random head, where the block that is tuned is the last one."""
+    for n in (5, 100):
+        place = ("all at once", 64, f"{CUT}-{CUT}", POOLING[CUT], n)
+        for rate in RATES:
+            run((*place, 0, rate), lambda n=n, r=rate: tune(CUT, CUT, n, 0, r, True))
+        rate = best(*place, RATES, [0])
+        for draw in DRAWS:
+            run((*place, draw, rate), lambda n=n, d=draw, r=rate: tune(CUT, CUT, n, d, r, True))
+
+
+# A camera that changes: a small network learned from 7,500 images, then other images come
+
+SOURCE = slice(1500, 9000)  # of the pool; what is before are five draws of 25 a class, and a rest
+CAMERA_STEPS = {5: (20, 200), 25: (20, 300)}  # between two looks at validation; at most
+LADDER = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+CAMERA_PENALTIES = (0.001, 0.01, 0.1, 1.0)
+CUTS = ("conv3", "dense")
+
+
+@cache
+def bundled():
+    """Like ``images``, of the bundled ones alone: the first 9,000 of the pool, validation, test."""
+    quick = datasets.fashion_mnist("quick")
+    rng, y = np.random.default_rng([0, 0]), quick.train_labels.astype(int)
+    order = np.stack([rng.permutation(np.flatnonzero(y == c)) for c in range(10)], axis=1)
+    held, pool = order[:VALIDATION].ravel(), order[VALIDATION:].ravel()
+    sets = [(quick.train_images[part], y[part]) for part in (pool, held)]
+    return *sets, (quick.test_images, quick.test_labels.astype(int))
+
+
+@cache
+def source():
+    """The weights of the source network, trained on images as they were."""
+    (pool, y), _, _ = bundled()
+    file = CACHE / "source.npz"
+    if not file.is_file():
+        net = transfer.source_network(transfer.as_input(pool[SOURCE]), y[SOURCE], 0)
+        np.savez(file, *net.get_weights())
+    with np.load(file) as saved:
+        return [saved[name] for name in saved.files]
+
+
+@cache
+def learner(first_only=False):
+    return transfer.small_network(first_only)
+
+
+@cache
+def changed(change):
+    (pool, y), (held, held_y), (test, truth) = bundled()
+    sets = {"pool": pool[: SOURCE.start], "validation": held, "test": test}
+    x = {n: transfer.as_input(transfer.CHANGES[change](part)) for n, part in sets.items()}
+    return x, {"pool": y[: SOURCE.start], "validation": held_y, "test": truth}
+
+
+@cache
+def seen(change):
+    """{layer: {set: features}}: pixels, and what the source network makes of changed images."""
+    import keras
+
+    net, (x, _) = learner(), changed(change)
+    net.set_weights(source())
+    layers = [keras.layers.Flatten()(net.get_layer(name).output) for name in CUTS]
+    model = keras.Model(net.inputs, layers)
+    made = {n: model.predict(part, batch_size=500, verbose=0) for n, part in x.items()}
+    parts = {name: {n: m[i] for n, m in made.items()} for i, name in enumerate(CUTS)}
+    parts["pixels"] = {n: part.reshape(len(part), -1) for n, part in x.items()}
+    return parts
+
+
+def as_it_is(change):
+    net, (x, y) = learner(), changed(change)
+    net.set_weights(source())
+    return ["", *(accuracy(net, x[name], y[name]) for name in x), ""]
+
+
+def frozen(change, layer, n, draw, penalty):
+    parts, y, chosen = scaled(seen(change)[layer]), changed(change)[1], rows(n, draw)
+    model = fit(parts["pool"][chosen], y["pool"][chosen], penalty)
+    sets = [(parts["pool"][chosen], y["pool"][chosen])]
+    sets += [(parts[name], y[name]) for name in ("validation", "test")]
+    return ["", *(float(model.score(*pair)) for pair in sets), ""]
+
+
+def learn(arm, change, n, draw, rate):
+    """One network trained on changed images.
+
+    arm   "tuned" and "first layer" begin with the source network, its head, too; "probe first" with
+          a probe as its head; "random head" with a random one; "scratch" with nothing
+    """
+    import keras
+
+    net, chosen, (x, y) = learner(arm == "first layer"), rows(n, draw), changed(change)
+    keras.utils.set_random_seed(draw)
+    weights = keras.models.clone_model(net).get_weights()  # a random start
+    if arm != "scratch":
+        weights[:-2] = source()[:-2]
+    if arm in ("tuned", "first layer"):
+        weights = source()
+    if arm == "probe first":
+        place = ("probe", f"28 {change}", "dense", "none", n)
+        penalty = float(best(*place, CAMERA_PENALTIES, [0]))
+        found = seen(change)["dense"]
+        labeled = found["pool"][chosen], y["pool"][chosen]
+        weights[-2:] = transfer.head_of(*labeled, found["validation"], penalty)
+    begin_again(net, weights, rate)
+    labeled = x["pool"][chosen], y["pool"][chosen]
+    look = lambda: accuracy(net, x["validation"][:500], y["validation"][:500])  # noqa: E731
+    steps, kept = transfer.train(net, batches_of(*labeled, draw), look, *CAMERA_STEPS[n])
+    net.set_weights(kept)
+    pairs = [labeled, *((x[name], y[name]) for name in ("validation", "test"))]
+    return [steps, *(accuracy(net, *pair) for pair in pairs), ""]
+
+
+def chosen_on_the_first(place, settings, measure):
+    """All settings on draw 0, then all draws with the one that is best on its validation images."""
+    for setting in settings:
+        run((*place, 0, setting), partial(measure, 0, setting))
+    setting = best(*place, settings, [0])
+    for draw in DRAWS:
+        run((*place, draw, setting), partial(measure, draw, setting))
+
+
+def rates(place, measure):
+    """The rates tried on draw 0: more and more, until the best is not at the edge."""
+    low, high = 2, 6  # 3e-4 to 1e-2
+    while True:
+        for rate in LADDER[low:high]:
+            run((*place, 0, rate), partial(measure, 0, rate))
+        at = LADDER.index(best(*place, LADDER[low:high], [0]))
+        if low < at < high - 1 or at in (0, len(LADDER) - 1):
+            return LADDER[low:high]
+        low, high = min(low, at - 1), max(high, at + 2)
+
+
+def camera(counts=(5,), changes=tuple(transfer.CHANGES), arms=("tuned", "scratch")):
+    """Probes, tuning and training from nothing where the images have changed."""
+    for n in counts:
+        for change in changes:
+            place = ("as it is", f"28 {change}", "all", "none", 0)
+            for draw in DRAWS:
+                run((*place, draw, "none"), partial(as_it_is, change))
+            for layer in ("pixels", *CUTS):
+                place = ("probe", f"28 {change}", layer, "none", n)
+                args = (change, layer, n)
+                chosen_on_the_first(place, CAMERA_PENALTIES, partial(frozen, *args))
+            for arm in arms:
+                place, args = (arm, f"28 {change}", "all", "none", n), (arm, change, n)
+                tried = rates(place, partial(learn, *args))
+                chosen_on_the_first(place, tried, partial(learn, *args))
+            seen.cache_clear()
+
+
+def heads():
+    """The winning case with other heads, and with the first layer alone."""
+    camera(changes=("dimmed",), arms=("first layer", "probe first", "random head"))
+
+
+STAGES = {f.__name__: f for f in (cut, more, labels, scratch, tuning, order, camera, heads)}
 
 
 def main(stages):
