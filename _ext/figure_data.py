@@ -30,7 +30,8 @@ def guesses(table):
 
 @data_of("codebook")
 def histogram_and_files(table):
-    return {"conv3": table["weights"]["conv3"], "files": table["codebook"]}
+    weights = table["weights"]
+    return {"conv3": weights["conv3"], "books": weights["books"], "files": table["codebook"]}
 
 
 @data_of("pruning")

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 from PIL import Image
 
 IMAGE = re.compile(r"<img\b([^>]*?)\s*/?>")
+LINK = re.compile(r'(image-reference" href="[^"]*_images/)([^"]+)"')  # to the picture in full size
 
 
 def encoded(image, **options):
@@ -100,7 +101,14 @@ def lay_out(app, text):
         attributes = re.sub(r' width="[\d.]+"', "", attributes) if sizes else attributes
         return f"<img{attributes}{sizes}{later} />"
 
-    return IMAGE.sub(image, text)
+    def link(match):
+        source = sources.get(unquote(match[2]))
+        if source is None:
+            return match[0]
+        target = Path(app.outdir, "_images", unquote(match[2]))
+        return f'{match[1]}{prepared(source, target, source.stat().st_mtime)[0]}"'
+
+    return LINK.sub(link, IMAGE.sub(image, text))
 
 
 def leave_out_large(app, error):

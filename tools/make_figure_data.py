@@ -49,7 +49,7 @@ def as_bytes(seen):
 
 
 def weights():
-    """Histogram of conv3's weights, and where some of fc7's stand among all of the layer."""
+    """Histogram and codebooks of conv3, and where some of fc7's weights stand in the layer."""
     model = alexnet.alexnet28(weights="fashion_mnist")
     w = model.get_layer("conv3").kernel.numpy().astype(float).ravel()
     counts, edges = np.histogram(w, BINS)
@@ -58,7 +58,13 @@ def weights():
     rng = np.random.default_rng(0)
     rows, columns = (np.sort(rng.choice(768, n, replace=False)) for n in (18, 18))
     block = rank[np.ix_(rows, columns)]
+    books = {}
+    for values in VALUES:
+        centroids, codes = compression.kmeans(w, values)
+        off = np.sqrt(np.mean((w - centroids[codes]) ** 2))
+        books[values] = {"values": np.round(centroids, 4).tolist(), "off": float(f"{off:.2g}")}
     return {
+        "books": books,
         "conv3": {"low": edges[0], "high": edges[-1], "counts": counts.tolist()},
         "fc7": np.round(block, 3).tolist(),
     }

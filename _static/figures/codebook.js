@@ -1,34 +1,15 @@
-// A codebook: k-means on a layer's real weights, and what the packed file weighs and gets right.
+// A codebook: the values that k-means finds for a layer's real weights, and what the packed file weighs and gets right.
 (function () {
   "use strict";
   const VALUES = [2, 4, 8, 16, 32, 64, 128, 256];
-
-  // Lloyd's algorithm on the histogram, from values spaced evenly. Bins stand for their weights.
-  function kmeans(weights, counts, M) {
-    let values = Array.from({ length: M }, (_, e) => weights[0] + (weights[weights.length - 1] - weights[0]) * e / (M - 1));
-    for (let step = 0; step < 50; step++) {
-      const sums = values.map(() => [0, 0]);
-      let e = 0;
-      weights.forEach((w, k) => {
-        while (e < M - 1 && w > (values[e] + values[e + 1]) / 2) e++;
-        sums[e][0] += counts[k];
-        sums[e][1] += counts[k] * w;
-      });
-      values = values.map((value, e) => (sums[e][0] ? sums[e][1] / sums[e][0] : value));
-    }
-    return values;
-  }
-  const nearest = (values, w) => values.reduce((best, v) => (Math.abs(v - w) < Math.abs(best - w) ? v : best));
 
   BookFigures.define("codebook", {
     controls: [{ key: "M", type: "range", label: "Values in the codebook", values: VALUES, value: 8, format: (M) => `${M}, so ${Math.log2(M)} ${M > 2 ? "bits" : "bit"} a weight` }],
     draw({ M }, figure) {
       const { s, number, percent, width } = figure;
       const { low, high, counts } = figure.data.conv3, bins = counts.length;
-      const weights = counts.map((_, k) => low + (high - low) * (k + 0.5) / bins);
       const V = counts.reduce((a, b) => a + b);
-      const values = kmeans(weights, counts, M);
-      const error = Math.sqrt(counts.reduce((sum, n, k) => sum + n * (weights[k] - nearest(values, weights[k])) ** 2, 0) / V);
+      const { values, off } = figure.data.books[M];
       const rows = new Map(figure.data.files.map(([values, bytes, right]) => [values, { bytes, right }]));
       const full = rows.get("float32"), now = rows.get(M);
 
@@ -54,7 +35,7 @@
       const change = Math.abs(lost) < 0.05 ? "no fewer are right" : `${number(Math.abs(lost), 1)} points ${lost > 0 ? "fewer" : "more"} are right`;
       return {
         title: `${M} values a layer make the whole file ${number(full.bytes / now.bytes, 1)} times smaller; ${change}`,
-        says: `Each weight of conv3 becomes one of ${M} values, and is ${number(error, 4)} off (root mean square). The whole network, packed, takes ${number(now.bytes)} bytes and names ${percent(now.right, 1)} of 1,000 validation images rightly, without retraining.`,
+        says: `Each weight of conv3 becomes one of ${M} values, and is ${off} off (root mean square). The whole network, packed, takes ${number(now.bytes)} bytes and names ${percent(now.right, 1)} of 1,000 validation images rightly, without retraining.`,
         alt: `A histogram of the weights of conv3, a bell around zero, with ${M} marks for the values of the codebook, and two bars for the files' sizes.`,
       };
     },

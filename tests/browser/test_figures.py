@@ -488,12 +488,12 @@ def test_the_codebook_of_the_histogram_is_that_of_the_weights(alone):
     arrays = np.load(datasets.asset_path("alexnet28_fashion_mnist.npz"))
     (w,) = (arrays[k].astype(float).ravel() for k in arrays if arrays[k].shape == (3, 3, 64, 96))
     assert sum(table("codebook")["conv3"]["counts"]) == w.size
-    sizes = [2, 4, 8, 16, 32]
+    sizes = [2, 4, 8, 16, 32, 64, 128, 256]
     for M, text in zip(sizes, every(page, "codebook", [{"M": m} for m in sizes]), strict=True):
         centroids, codes = kmeans(w, M)
         error = np.sqrt(np.mean((w - centroids[codes]) ** 2))
         shown = float(re.search(r"is ([\d.]+) off", text)[1])
-        assert abs(shown / error - 1) <= 0.03, (M, shown, error)
+        assert abs(shown / error - 1) <= 0.05, (M, shown, error)  # two digits are shown
 
 
 def test_as_many_weights_are_drawn_as_are_left(alone):

@@ -24,6 +24,7 @@ import numpy as np
 
 from helpers.check import compare
 from helpers.check.engine import MARKS, STATE, Check, Verdict
+from helpers.words import plain, shown
 
 IDS = ("a1", "a2", "a3", "a4", "a5", "a6")
 POINTS = 10  # for each function, and for the number
@@ -128,7 +129,7 @@ class Assignment:
 def load(name):
     """The ``Assignment`` of an id, "a1" to "a6"."""
     if name not in IDS:
-        raise ValueError(f"there is no assignment {name!r}; there are {', '.join(IDS)}")
+        raise ValueError(f"there is no assignment {shown(name)}; there are {', '.join(IDS)}")
     return import_module(f"helpers.check.assignment_{name[1:]}").ASSIGNMENT
 
 
@@ -222,8 +223,8 @@ def find(name):
     if CURRENT and name in CURRENT[0].checks:
         return CURRENT[0].checks[name]
     raise AttributeError(
-        f"{name} belongs to an assignment that is not open here: run the notebook's cell with "
-        "check.assignment(...) first"
+        f"{plain(str(name))} belongs to an assignment that is not open here: run the notebook's "
+        "cell with check.assignment(...) first"
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from helpers import session
 from helpers.check import compare, hints
 from helpers.check.run import SECONDS, fresh, run
+from helpers.words import plain
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def receipt(name):
     """
     each = ", ".join(f"{one} {MARKS[verdict.status]}" for one, verdict in STATE.items())
     done = sum(verdict.status == "right" for verdict in STATE.values())
-    text = f"{' '.join(str(name).split())}: {done} of {len(STATE)} right"
+    text = f"{plain(str(name))}: {done} of {len(STATE)} right"
     text += f" ({each})" if each else ""
     mark = hashlib.sha256(text.encode()).hexdigest()[:8]
     print(f"Receipt for {text}. Mark {mark}. It proves nothing; keep it with your notes.")

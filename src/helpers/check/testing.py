@@ -10,6 +10,7 @@ import inspect
 import textwrap
 
 from helpers import check as package
+from helpers.words import shown
 
 SECONDS = 2.0  # for a mutant that never ends
 OPERATORS = {
@@ -48,10 +49,12 @@ def verify(one, right, wrong=(), *, equivalent=(), share=0.95, least=8, seeds=(0
     for seed in seeds:
         for fn in (one.reference, *right):
             verdict = one.verdict(fn, seed)
-            assert verdict.status == "right", f"{one.name}, seed {seed}: {fn}: {verdict.sentence}"
+            assert verdict.status == "right", (
+                f"{one.name}, seed {seed}: {shown(fn)}: {verdict.sentence}"
+            )
         for fn in (*wrong, *one.mistakes.values()):
             verdict = one.verdict(fn, seed, SECONDS)
-            assert verdict.status == "wrong", f"{one.name}, seed {seed}: {fn} is accepted"
+            assert verdict.status == "wrong", f"{one.name}, seed {seed}: {shown(fn)} is accepted"
     for sentence, fn in one.mistakes.items():
         found = one.verdict(fn).sentence
         assert found.endswith(f"It looks as if {sentence}"), f"{one.name}: {sentence!r} but {found}"
