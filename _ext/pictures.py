@@ -2,8 +2,8 @@
 
 A PNG becomes the smallest of lossless WebP, an indexed PNG, WebP of high quality (photographs only,
 where it saves more than half) and itself. Its width and height stand in the page; a picture drawn
-at 192 dots per inch is shown at half its size, sharp on a phone. All but the first wait until the
-reader comes near.
+at 192 dots per inch is shown at half its size, sharp on a phone. It waits until the reader comes
+near.
 """
 
 import re
@@ -76,10 +76,15 @@ def prepared(source, target, changed):
 def lay_out(app, text):
     """Give every picture of a rendered page its size and its smallest file."""
     sources = {name: Path(app.srcdir, path) for path, name in app.builder.images.items()}
-    place = 0
+    # A theme's own pictures are copied after the pages are written.
+    folders = [Path(folder, "static") for folder in app.builder.theme.get_theme_dirs()]
+    folders.insert(0, Path(app.srcdir, "_static"))
+
+    def static(source):
+        rest = unquote(source.partition("_static/")[2].partition("?")[0])
+        return next((path for f in folders if (path := f / rest).is_file()), None)
 
     def image(match):
-        nonlocal place
         attributes = match[1]
         source = re.search(r'\bsrc="([^"]*)"', attributes)
         name = Path(unquote(source[1])).name if source else ""
@@ -88,15 +93,12 @@ def lay_out(app, text):
             target = Path(app.outdir, "_images", name)
             new, width, height = prepared(path, target, path.stat().st_mtime)
             attributes = attributes.replace(f"_images/{Path(source[1]).name}", f"_images/{new}")
-        elif "_static/" in attributes and (path := Path(app.srcdir, "_static", name)).exists():
+        elif "_static/" in attributes and (path := static(source[1])):
             width, height = size_of(path)
             return f'<img{attributes} width="{width}" height="{height}" />'
         else:
             return match[0]
-        place += 1
-        later = (
-            ' loading="lazy" decoding="async"' if place > 1 and "loading=" not in attributes else ""
-        )
+        later = "" if "loading=" in attributes else ' loading="lazy" decoding="async"'
         sizes = "" if " height=" in attributes else f' width="{width}" height="{height}"'
         attributes = re.sub(r' width="[\d.]+"', "", attributes) if sizes else attributes
         return f"<img{attributes}{sizes}{later} />"

@@ -20,6 +20,7 @@ SECRET = "a-long-secret"
 
 
 @pytest.mark.parametrize("one", assignments.IDS)
+@pytest.mark.usefixtures("sandboxed")
 def test_solved_blank_and_borrowed(one, tmp_path, capsys):
     source, key = make.load(ROOT / "assignments" / f"{one}.md"), key_of(SECRET)
     solved = nbformat.writes(make.student_copy(*source, key, solution=True))

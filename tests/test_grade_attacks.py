@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from grading import notebooks, toy
 
-from helpers.grade import intake, pipeline, points, runner, sandbox, store
+from helpers.grade import intake, pipeline, points, runner, store
 
 ATTACKS = sorted(Path(__file__).with_name("attacks").glob("*.py"))
 STUDENT, NEIGHBOUR = "Eve Adams", "Ada Lovelace"
@@ -33,7 +33,7 @@ def listener():
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory, listener):
+def graded(tmp_path_factory, listener, sandboxed):
     """{key: record} of all the attacks, each a submission, and a neighbour's beside them."""
     downloads, out = tmp_path_factory.mktemp("downloads"), tmp_path_factory.mktemp("out")
     for path in ATTACKS:
@@ -41,7 +41,7 @@ def graded(tmp_path_factory, listener):
         (downloads / f"{path.stem}.ipynb").write_text(text, "utf-8")
     (downloads / "neighbour.ipynb").write_text(notebooks.right(NEIGHBOUR), "utf-8")
     before = {path: path.read_bytes() for path in downloads.iterdir()}
-    grading = points.Grading(toy.ASSIGNMENT, notebooks.SECRET, sandbox.find(), LIMITS)
+    grading = points.Grading(toy.ASSIGNMENT, notebooks.SECRET, sandboxed, LIMITS)
     records = pipeline.grade(intake.collect(downloads), grading, store.Store(out), progress=False)
     assert before == {path: path.read_bytes() for path in downloads.iterdir()}
     assert {path.name for path in out.iterdir()} == {"done"}

@@ -6,7 +6,7 @@ import pytest
 from grading import faults, notebooks, toy
 
 from helpers.grade import __main__ as command
-from helpers.grade import intake, pipeline, points, runner, sandbox, store
+from helpers.grade import intake, pipeline, points, runner, store
 
 LIMITS = runner.Limits(seconds=2, import_seconds=10, idle=2)
 NAMES = [
@@ -21,7 +21,7 @@ NAMES = [
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory):
+def graded(tmp_path_factory, sandboxed):
     """({kind: (record, lost)}, downloads, out) of a class with one student for each kind."""
     downloads, out = tmp_path_factory.mktemp("downloads"), tmp_path_factory.mktemp("out")
     expected = {}
@@ -30,7 +30,7 @@ def graded(tmp_path_factory):
         name, data, lost = faults.make(kind, student, number, late=number % 9 == 0)
         (downloads / name).write_bytes(data)
         expected[f"canvas-{number}"] = kind, lost
-    grading = points.Grading(toy.ASSIGNMENT, notebooks.SECRET, sandbox.find(), LIMITS)
+    grading = points.Grading(toy.ASSIGNMENT, notebooks.SECRET, sandboxed, LIMITS)
     records = pipeline.grade(intake.collect(downloads), grading, store.Store(out), progress=False)
     command.report(out, records, toy.ASSIGNMENT)
     found = {expected[r["key"]][0]: (r, expected[r["key"]][1]) for r in records}

@@ -11,7 +11,7 @@ from grading import notebooks as nb
 from grading import toy
 
 
-def test_killed_half_way(tmp_path):
+def test_killed_half_way(tmp_path, sandboxed):
     downloads = tmp_path / "downloads"
     downloads.mkdir()
     for number in range(1, 7):

@@ -188,6 +188,7 @@ def test_the_output_must_not_be_in_the_downloads(downloads, capsys):
     assert "must not lie" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("sandboxed")
 def test_the_whole_command_and_its_determinism(downloads, tmp_path, capsys):
     for out in ("one", "two"):
         arguments = [str(downloads), "--assignment", toy.__file__, "--output", str(tmp_path / out)]

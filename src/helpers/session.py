@@ -29,7 +29,8 @@ def begin(seed=0):
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # Left to itself TensorFlow uses oneDNN on some processors only. With it AlexNet-28 takes a
     # quarter less time where it is not the default, and adds in the same order on all of them.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if "tensorflow" not in sys.modules:  # later it would only reach the processes begun from here
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     _check_home()
     _check_backend()
     with _kept_in_case_of_failure():
