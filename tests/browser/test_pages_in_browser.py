@@ -47,8 +47,10 @@ SCROLL = """async () => {
         scrollTo(0, y);
         await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
     }
-    const late = [...document.images].filter(i => i.loading == "lazy");
-    await Promise.all(late.map(i => i.decode().catch(() => 0)));
+    // What is not shown, as a figure's static picture beside its drawing, is never loaded.
+    const late = [...document.images].filter(i => i.loading == "lazy" && i.getClientRects().length);
+    const all = Promise.all(late.map(i => i.decode().catch(() => 0)));
+    await Promise.race([all, new Promise(done => setTimeout(done, 10000))]);
     await new Promise(done => setTimeout(done, 100));
 }"""
 TOO_WIDE = """() => {
