@@ -145,7 +145,10 @@ def test_without_scripts_a_page_can_be_read_and_its_answers_opened(open_page, pa
     assert page.locator("article h1").is_visible()
     ink, ground = (
         page.locator(place).evaluate(f"e => getComputedStyle(e).{what}")
-        for place, what in (("article p >> nth=0", "color"), ("body", "backgroundColor"))
+        for place, what in (
+            ("article section > p:not(.time) >> nth=0", "color"),
+            ("body", "backgroundColor"),
+        )
     )
     assert sum(map(int, re.findall(r"\d+", ink)[:3])) < 250, f"text in {ink}"
     assert re.findall(r"\d+", ground)[:3] == ["255"] * 3, f"on {ground}"
