@@ -153,10 +153,10 @@ def test_shapley_values_are_the_mean_over_all_orders():
 
 
 def test_gradients_of_a_relu_network():
-    for guided, method in ((False, explain.gradient), (True, explain.guided_backprop)):
+    for only_positive, method in ((False, explain.gradient), (True, explain.guided_backprop)):
         ours = method(RELU, IMAGES, LABELS)
         for x, label, one in zip(IMAGES, LABELS, ours, strict=True):
-            assert np.allclose(one, relu_gradient(x, label, guided), atol=1e-4)
+            assert np.allclose(one, relu_gradient(x, label, only_positive), atol=1e-4)
 
 
 def test_guided_backprop_leaves_the_network_as_it_was():
@@ -233,7 +233,7 @@ def test_grad_cam_takes_the_activation_of_the_last_convolution():
     assert np.allclose(default, explain.grad_cam(nested, images, 0, "backbone/relu6"))
     assert np.allclose(default, explain.grad_cam(sequential, images, 0, "relu6"), atol=1e-6)
     assert not np.allclose(default, explain.grad_cam(nested, images, 0, "backbone/first"))
-    with pytest.raises(ValueError, match="'pool'.*there are: first, second, norm, relu6"):
+    with pytest.raises(ValueError, match=r"'pool'.*there are: first, second, norm, relu6"):
         explain.grad_cam(sequential, images, 0, "pool")
     with pytest.raises(ValueError, match="no convolution"):
         explain.grad_cam(RELU, IMAGES, 0)
@@ -410,9 +410,11 @@ def test_what_does_not_fit_is_refused_in_words(call, message):
 
 
 def test_a_wrong_number_of_layers_is_refused():
-    with pytest.raises(ValueError, match="the network has 2 with weights"):
-        with explain.shuffled(RELU, RNG, layers=3):
-            pass
+    with (
+        pytest.raises(ValueError, match="the network has 2 with weights"),
+        explain.shuffled(RELU, RNG, layers=3),
+    ):
+        pass
 
 
 def test_importing_needs_no_tensorflow():

@@ -32,7 +32,7 @@ ROOMS = {
     "trivial": ["center", "edges", "noise"],
 }
 WHERE = {name: room for room, names in ROOMS.items() for name in names}
-__all__ = sorted(WHERE)  # noqa: PLE0605
+__all__ = sorted(WHERE)
 
 
 def __getattr__(name):

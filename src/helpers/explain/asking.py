@@ -17,11 +17,11 @@ def checked(model, images, labels):
             "(n, height, width, channels), a single image as image[None]"
         )
     wanted = getattr(model, "input_shape", None)
-    if isinstance(wanted, tuple) and len(wanted) == 4:
-        if any(w is not None and w != s for w, s in zip(wanted[1:], images.shape[1:], strict=True)):
-            raise ValueError(
-                f"images have shape {images.shape[1:]} each, the network takes {wanted[1:]}"
-            )
+    known = isinstance(wanted, tuple) and len(wanted) == 4
+    if known and any(w not in (None, s) for w, s in zip(wanted[1:], images.shape[1:], strict=True)):
+        raise ValueError(
+            f"images have shape {images.shape[1:]} each, the network takes {wanted[1:]}"
+        )
     if not np.isfinite(images).all():
         raise ValueError("images have values that are NaN or infinite; mend or leave them out")
     return images.astype(np.float32), checked_labels(model, labels, len(images))

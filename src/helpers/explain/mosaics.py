@@ -20,7 +20,7 @@ Asked = namedtuple("Asked", "pictures labels places masks right")
 
 
 def mosaics(images, labels, count, rng, empty=0.25):
-    """``count`` mosaics of 2×2 garments of different classes; a cell is empty with chance ``empty``."""
+    """``count`` mosaics of 2×2 different garments; a cell is empty with chance ``empty``."""
     of_class = [np.flatnonzero(labels == k) for k in range(CLASSES)]
     cells = np.stack([rng.permutation(CLASSES)[:4] for _ in range(count)])
     cells[rng.random(cells.shape) < empty] = -1
