@@ -107,7 +107,7 @@ def curves(table, where, seed, name, maps, images, scores, rng, fill=0.0):
     for test, insert in (("deletion", False), ("insertion", True)):
         areas = [
             explain.area(explain.curve(s, x, m, rng, np.float32(fill), STEPS, insert))
-            for s, x, m in zip(scores, images, maps, strict=True, strict=True)
+            for s, x, m in zip(scores, images, maps, strict=True)
         ]
         table.add(where, seed, name, test, areas)
 
