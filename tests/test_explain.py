@@ -320,6 +320,20 @@ def test_trivial_maps():
     assert explain.noise(image, np.random.default_rng(0)).shape == (5, 7)
 
 
+def test_drawing_maps():
+    import matplotlib.pyplot as plt
+
+    maps = {"one": RNG.normal(size=(4, 5)), "nothing": np.zeros((4, 5))}
+    figure = explain.draw(IMAGES[0, ..., 0], maps, (1, 2, 2, 2), columns=2)
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles == ["the picture", "one", "nothing", ""]
+    low, high = figure.axes[1].images[0].get_clim()
+    assert low == -high and len(figure.axes[1].patches) == 1
+    plt.close(figure)
+    with pytest.raises(ValueError, match="no maps"):
+        explain.draw(IMAGES[0, ..., 0], {})
+
+
 # --- examples ------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,7 @@ ROOMS = {
     ],
     "cam": ["grad_cam", "grad_cam_of", "maps_and_gradients"],
     "covering": ["covered", "grid", "lime", "occlusion", "shapley", "superpixels"],
+    "drawing": ["draw"],
     "examples": ["nearest", "visualize"],
     "scores": ["area", "curve", "hits", "pointing", "rank_correlation", "shuffled", "stability"],
     "trivial": ["center", "edges", "noise"],
