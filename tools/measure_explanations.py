@@ -36,7 +36,7 @@ from helpers.explain import methods, mosaics
 
 TARGET = Path(datasets.__file__).parent / "assets" / "explanations.csv"
 COLUMNS = ["where", "seed", "method", "test", "mean", "sd", "n"]
-COUNT, STEPS = 120, 20
+COUNT, FEW, STEPS = 120, 30, 20
 COMPARED = ""
 
 
@@ -62,12 +62,7 @@ class Table:
         return any(key[:2] == (where, str(seed)) for key in self.done)
 
 
-def options(image_size):
-    return methods.Options(
-        segments=lambda image: explain.grid(*image.shape[:2], 8 if image_size == 56 else 4),
-        size=8 if image_size == 56 else 4,
-        stride=4 if image_size == 56 else 2,
-    )
+OPTIONS = methods.Options(segments=lambda image: explain.grid(28, 28, 4))
 
 
 def timed(table, where, seed, model, images, labels, rng, given):
@@ -116,7 +111,7 @@ def mosaic(table, seed, data):
     model, twin = (
         mosaics.mosaic_network(data.train_images, data.train_labels, s) for s in (seed, 100 + seed)
     )
-    rng, given = np.random.default_rng([seed, 20]), options(56)
+    rng, given = np.random.default_rng([seed, 20]), OPTIONS
     asked = mosaics.questions(model, data.test_images, data.test_labels, COUNT, rng)
     x, labels = asked.pictures, asked.labels
     table.add("network", seed, "mosaic", "classes found", asked.right)
@@ -183,7 +178,7 @@ def mark(table, seed, data):
         "network", seed, "mark", "others with the mark called coat", len(fooled) / len(others)
     )
     fooled = fooled[rng.permutation(len(fooled))[:100]]
-    x, given, mask = mosaics.as_input(fooled), options(28), mosaics.mark_mask()
+    x, given, mask = mosaics.as_input(fooled), OPTIONS, mosaics.mark_mask()
     labels = np.full(len(x), mosaics.COAT)
     for name, own in methods.all_maps(model, x, labels, rng, given).items():
         for test, measure in (("pointing", explain.pointing), ("hits", explain.hits)):

@@ -112,6 +112,8 @@ def occlusion_cases(rng):
     yield case("the sum; squares of 2 that overlap", total, ramp, 2, 1, 0.0)
     yield case("the sum; a fill of 3", total, ramp, 2, 2, 3.0)
     yield case("squares of 3 that leave a rim", total, ramp, 3, 2, 0.0)
+    wide = np.arange(40.0).reshape(5, 8, 1)
+    yield case("a wide image, squares of 3, stride 1", total, wide, 3, 1, 0.0)
     for _ in range(4):
         shape = (*rng.integers(5, 9, 2), rng.integers(1, 4))
         net, (size, stride) = _Net(rng, shape), rng.integers(1, 4, 2)

@@ -14,7 +14,7 @@ from helpers.explain.asking import over_channels, score_of
 Options = namedtuple(
     "Options",
     "black size stride segments samples permutations",
-    defaults=[0.0, 8, 4, None, 500, 10],
+    defaults=[0.0, 4, 2, None, 500, 10],
 )
 
 

@@ -8,35 +8,41 @@ from collections import namedtuple
 
 import numpy as np
 
-CELL, SIZE, CLASSES = 28, 56, 10
+CELL, SIZE, CLASSES = 14, 28, 10
 CORNERS = [(0, 0), (0, CELL), (CELL, 0), (CELL, CELL)]
+GARMENT = 28  # pixels of an image as it comes
 MARK = slice(2, 6)  # rows and columns of the mark
 COAT = 4
 
-# pictures (n, 56, 56, 1); cells (n, 4): the class in each, −1 if empty; present (n, 10) 0 or 1
+# pictures (n, 28, 28, 1); cells (n, 4): the class in each, −1 if empty; present (n, 10) 0 or 1
 Mosaics = namedtuple("Mosaics", "pictures cells present")
-# A mosaic, the class asked for, its cell (0 to 3) and where that is, (56, 56) bool, for each of n
+# A mosaic, the class asked for, its cell (0 to 3) and where that is, (28, 28) bool, for each of n
 Asked = namedtuple("Asked", "pictures labels places masks right")
 
 
-def mosaics(images, labels, count, rng, empty=0.25):
-    """``count`` mosaics of 2×2 different garments; a cell is empty with chance ``empty``."""
+def mosaics(images, labels, count, rng, least=1):
+    """``count`` mosaics of ``least`` to 4 different garments in 2×2 cells of 14×14 pixels.
+
+    Garments are halved in size by averaging squares of 2×2 pixels; the other cells are black.
+    """
+    small = images.reshape(-1, CELL, 2, CELL, 2).mean(axis=(2, 4), dtype=np.float32) / 255
     of_class = [np.flatnonzero(labels == k) for k in range(CLASSES)]
     cells = np.stack([rng.permutation(CLASSES)[:4] for _ in range(count)])
-    cells[rng.random(cells.shape) < empty] = -1
+    order = rng.random(cells.shape).argsort(axis=1)
+    cells[order >= rng.integers(least, 5, count)[:, None]] = -1
     pictures = np.zeros((count, SIZE, SIZE, 1), np.float32)
     present = np.zeros((count, CLASSES), np.float32)
     for place, (i, j) in enumerate(CORNERS):
         for k in range(CLASSES):
             rows = np.flatnonzero(cells[:, place] == k)
-            chosen = images[rng.choice(of_class[k], len(rows))]
-            pictures[rows, i : i + CELL, j : j + CELL, 0] = chosen / np.float32(255)
+            chosen = small[rng.choice(of_class[k], len(rows))]
+            pictures[rows, i : i + CELL, j : j + CELL, 0] = chosen
             present[rows, k] = 1
     return Mosaics(pictures, cells, present)
 
 
 def mask_of(place):
-    """Where cell 0 to 3 lies: (56, 56) bool."""
+    """Where cell 0 to 3 lies: (28, 28) bool."""
     mask, (i, j) = np.zeros((SIZE, SIZE), bool), CORNERS[place]
     mask[i : i + CELL, j : j + CELL] = True
     return mask
@@ -48,7 +54,7 @@ def questions(model, images, labels, count, rng):
     A network that misses the boot has nothing to explain, so those are left out; ``right`` is the
     share that was kept, one number for all.
     """
-    full = mosaics(images, labels, 2 * count, rng, empty=0)
+    full = mosaics(images, labels, 2 * count, rng, least=4)
     places = rng.integers(0, 4, len(full.pictures))
     asked = full.cells[np.arange(len(places)), places]
     said = (
@@ -69,7 +75,7 @@ def with_mark(images):
 
 
 def mark_mask():
-    mask = np.zeros((CELL, CELL), bool)
+    mask = np.zeros((GARMENT, GARMENT), bool)
     mask[MARK, MARK] = True
     return mask
 
@@ -87,12 +93,12 @@ def as_input(images):
     return images[..., None] / np.float32(255)
 
 
-def network(size, several):
+def network(several):
     """Three convolutions, each halving the map, and a dense layer of 64, compiled.
 
     several   the answer may be several classes (a sigmoid each) or is one (softmax). With several
-              the maps are averaged over the picture, since a garment may be in any cell; else they
-              are laid out, as in AlexNet.
+              only the maximum of each map goes on, since a garment may be in any cell; else the
+              maps are laid out, as in AlexNet.
     """
     import keras
 
@@ -100,10 +106,10 @@ def network(size, several):
         options = {"strides": 2, "padding": "same", "activation": "relu", "name": name}
         return keras.layers.Conv2D(filters, kernel, **options)
 
-    end = keras.layers.GlobalAveragePooling2D() if several else keras.layers.Flatten()
+    end = keras.layers.GlobalMaxPooling2D() if several else keras.layers.Flatten()
     model = keras.Sequential(
         [
-            keras.Input((size, size, 1)),
+            keras.Input((SIZE, SIZE, 1)),
             convolution(16, 5, "conv1"),
             convolution(32, 3, "conv2"),
             convolution(64, 3, "conv3"),
@@ -115,29 +121,29 @@ def network(size, several):
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     if not several:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(2e-3), loss, jit_compile=True)
+    model.compile(keras.optimizers.Adam(3e-3), loss, jit_compile=True)
     return model
 
 
-def mosaic_network(images, labels, seed, epochs=6):
+def mosaic_network(images, labels, seed, epochs=5):
     """A network that says which garments are in a mosaic; a new set of mosaics each epoch."""
     import keras
 
     keras.utils.set_random_seed(seed)
-    model, rng = network(SIZE, several=True), np.random.default_rng([seed, 10])
+    model, rng = network(several=True), np.random.default_rng([seed, 10])
     for epoch in range(epochs):
-        if epoch == epochs - 2:
-            model.optimizer.learning_rate.assign(5e-4)
+        if epoch == epochs - 1:
+            model.optimizer.learning_rate.assign(8e-4)
         new = mosaics(images, labels, 10_000, rng)
-        model.fit(new.pictures, new.present, batch_size=50, verbose=0)
+        model.fit(new.pictures, new.present, batch_size=64, verbose=0)
     return model
 
 
-def garment_network(images, labels, seed, epochs=5):
+def garment_network(images, labels, seed, epochs=4):
     """A network that names one garment, (n, 28, 28) uint8."""
     import keras
 
     keras.utils.set_random_seed(seed)
-    model = network(CELL, several=False)
-    model.fit(as_input(images), labels, batch_size=50, epochs=epochs, verbose=0)
+    model = network(several=False)
+    model.fit(as_input(images), labels, batch_size=64, epochs=epochs, verbose=0)
     return model
