@@ -24,7 +24,8 @@ window.ImageNetMoment.figure = function (element, config) {
   const pictures = samples.map(({ pixels }) => (
     Float32Array.from(bytesOf(pixels), (value) => (value / 255) * brightest)));
 
-  const state = { sample: null, strokes: [], view: "first", eps: 8, steps: 10, map: "slopes", fill: true };
+  const begins = (VIEWS.find(([key]) => key === config.view) || VIEWS[0])[0]; // the view to begin with
+  const state = { sample: null, strokes: [], view: begins, eps: 8, steps: 10, map: "slopes", fill: true };
   let photograph = null, invert = false; // a reader's own picture; it stays out of the address
   let network = null, loading = null, run = null, first = null, pen = null, turn = 0;
 
