@@ -1,8 +1,9 @@
 """Adversarial training on all 60,000 images of Fashion-MNIST at ε = 0.1, judged on all 10,000.
 
 What others reach (Song, Shokri and Mittal 2019, PGD with 20 steps): 68.1% at 90.9% clean by PGD
-training, 72.4% at 90.9% by TRADES, 78.4% at 86.3% by interval bounds. The last 5,000 training images
-choose the epoch; the test images are used once, at the end. Needs hours on a CPU, minutes on a GPU.
+training, 72.4% at 90.9% by TRADES, 78.4% at 86.3% by interval bounds. The last 5,000 training
+images choose the epoch; the test images are used once, at the end. Needs hours on a CPU, minutes
+on a GPU.
 
 Run it as `python tools/measure_robust_training.py FOLDER [--trades 6]`. It prints a line an epoch
 and keeps in FOLDER what it needs to go on after it was stopped.

@@ -11,12 +11,13 @@ attacks at once, and the checklist), ``training`` (the network, and how it learn
 """
 
 from helpers.attacks.gradient import LOSSES, fgsm, gradient, margins, pgd, project
-from helpers.attacks.judging import checklist, right, worst_case
+from helpers.attacks.judging import blind, checklist, right, worst_case
 from helpers.attacks.smoothing import certify, clopper_pearson, radius, vote
 from helpers.attacks.square import square
 from helpers.attacks.training import small_network, train
 
 __all__ = [
-    "LOSSES", "certify", "checklist", "clopper_pearson", "fgsm", "gradient", "margins", "pgd",
-    "project", "radius", "right", "small_network", "square", "train", "vote", "worst_case",
+    "LOSSES", "blind", "certify", "checklist", "clopper_pearson", "fgsm", "gradient", "margins",
+    "pgd", "project", "radius", "right", "small_network", "square", "train", "vote",
+    "worst_case",
 ]  # fmt: skip

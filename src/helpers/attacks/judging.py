@@ -3,7 +3,7 @@
 import numpy as np
 
 from helpers import session
-from helpers.attacks.gradient import check, fgsm, gradient, margins, pgd
+from helpers.attacks.gradient import check, gradient, margins, pgd
 from helpers.attacks.square import square
 
 
@@ -36,7 +36,9 @@ def worst_case(model, images, labels, epsilon, *, steps=20, restarts=2, queries=
     return found
 
 
-def checklist(model, images, labels, epsilon, claimed, others=(), *, steps=100, queries=500):
+def checklist(
+    model, images, labels, epsilon, claimed, others=(), *, steps=100, restarts=5, queries=500
+):
     """The tests that a defense must stand: ``{test: (n,) bool}``, which images are still right.
 
     claimed   (n,) bool, what the maker's own attack left right
@@ -59,7 +61,7 @@ def checklist(model, images, labels, epsilon, claimed, others=(), *, steps=100, 
 
     found = {
         "more steps": with_pgd(epsilon, steps=steps),
-        "restarts": with_pgd(epsilon, steps=20, restarts=5),
+        "restarts": with_pgd(epsilon, steps=20, restarts=restarts),
         "margin loss": with_pgd(epsilon, steps=20, loss="margin"),
         "no gradient": under(square(model, images, labels, epsilon, queries=queries)),
         "from another": np.ones(len(labels), bool),
@@ -73,8 +75,3 @@ def checklist(model, images, labels, epsilon, claimed, others=(), *, steps=100, 
 def blind(model, images, labels):
     """Share of the images at which the gradient of the cross-entropy is 0 everywhere."""
     return float(np.mean(np.all(gradient(model, images, labels) == 0, axis=(1, 2, 3))))
-
-
-def one_step(model, images, labels, epsilon):
-    """What FGSM leaves right, (n,) bool."""
-    return right(model, fgsm(model, images, labels, epsilon), labels)

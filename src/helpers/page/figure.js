@@ -65,6 +65,18 @@ window.ImageNetMoment.figure = function (element, config) {
       + ` ${digest}, is the one in its file. What you draw stays in the page.`;
   }
 
+  // A second network that the attack is tried on, too; loaded on the first attack, after the first
+  // network, since its script replaces that one's file.
+  let rivalLoading = null;
+  async function loadRival() {
+    if (!config.rival) return null;
+    await Promise.all(config.rival.scripts.map(script));
+    const { packedFile, layers, engine, packed } = window.ImageNetMoment;
+    const { Network } = engine(layers());
+    return new Network(await packedFile().unpack(bytesOf(packed)));
+  }
+  const rival = () => (rivalLoading = rivalLoading || loadRival());
+
   // --- the parts of the page ----------------------------------------------------------------------
   const canvas = h("canvas", {
     class: "net-canvas", width: SIZE, height: SIZE, tabindex: 0, role: "application",
@@ -249,7 +261,7 @@ window.ImageNetMoment.figure = function (element, config) {
       await (loading = loading || load());
       if (mine !== turn) return;
       const answered = answer(picture);
-      const [parts, text] = await views[state.view]({ network, run, first, state, picture, ...answered });
+      const [parts, text] = await views[state.view]({ network, run, first, rival, state, picture, ...answered });
       if (mine !== turn) return; // the reader has gone on meanwhile
       stage.replaceChildren(...parts);
       explains.textContent = text;
@@ -340,7 +352,9 @@ window.ImageNetMoment.figure = function (element, config) {
   const begin = () => {
     for (const element of document.querySelectorAll("figure.interactive-network")) {
       const config = JSON.parse(element.querySelector(".figure-data").textContent);
-      window.ImageNetMoment.figure(element, { ...config, scripts: config.scripts.map((name) => here + name) });
+      const beside = (names) => names.map((name) => here + name);
+      const rival = config.rival && { ...config.rival, scripts: beside(config.rival.scripts) };
+      window.ImageNetMoment.figure(element, { ...config, rival, scripts: beside(config.scripts) });
     }
   };
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", begin);
