@@ -1,9 +1,11 @@
 """Make src/helpers/assets/robust_fashion_mnist.npz: the small network, plain and robust.
 
-Both learn from the first 9,000 of the 10,000 bundled training images; of the robust one, trained
-by PGD at ε = 0.1 (Madry and others 2018), the weights of the epoch are kept that was best on the
-other 1,000 under PGD with both losses (Rice and others 2020). The test images are not touched
-before the end. Weights are stored as float16, and judged as stored. Takes five minutes on one core.
+Both learn from the first 9,000 of the 10,000 bundled training images. The robust one is the best of
+three ways to train against PGD at ε = 0.1 (Madry and others 2018): as it is; with shifted images
+and averaged weights; and the same with the loss of Zhang and others (2019). The way and the epoch
+(Rice and others 2020) are chosen on the other 1,000 training images, under PGD with the margin
+loss. The test images are not touched before the end. Weights are stored as float16, and judged as
+stored. Takes ten minutes on one core.
 
 Run it as `python tools/make_robust.py [FILE]`; it prints the line for `datasets.ASSETS`.
 Another machine adds the same numbers in another order: the accuracy comes out alike, not each bit.
@@ -18,9 +20,16 @@ import numpy as np
 from helpers import attacks, datasets, intervals, session
 from helpers.attacks.training import FILE
 
-EPSILON, EPOCHS, TRAINING_IMAGES = 0.1, 40, 9_000
-OPTIONS = {"batch": 64, "average": 0.995, "peak": 2e-3, "flip": True}
-PLAIN_EPOCHS = 12
+EPSILON, TRAINING_IMAGES = 0.1, 9_000
+LONG = {"epsilon": EPSILON, "epochs": 20, "batch": 64}
+SMOOTH = {"average": 0.995, "crop": 1}
+WAYS = {  # "as it is" comes first: the lab draws how it overfits
+    "plain": {"epochs": 12, "batch": 64, **SMOOTH},
+    "as it is": LONG,
+    "shifted, averaged": LONG | SMOOTH,
+    "shifted, averaged, TRADES": LONG | SMOOTH | {"trades": 4.0},
+}
+CLEAN = 0.81  # of the held-out images that the robust network must have right, unattacked
 ASSET = Path(datasets.__file__).parent / "assets" / FILE
 
 
@@ -29,53 +38,61 @@ def images_of(part):
 
 
 def held(model, x, y):
-    """Which images are right under PGD with either loss, (n,) bool."""
-    left = attacks.right(model, attacks.pgd(model, x, y, EPSILON), y)
-    return left & attacks.right(model, attacks.pgd(model, x, y, EPSILON, loss="margin"), y)
+    """The share right under ten steps of PGD with the margin loss."""
+    moved = attacks.pgd(model, x, y, EPSILON, steps=10, loss="margin")
+    return attacks.right(model, moved, y).mean()
 
 
-def make(epsilon, epochs, train, validation):
-    """A trained network, and of each epoch (robust on training images, on validation, clean)."""
+def make(options, train, validation):
+    """Weights of the best epoch, its score, and each epoch's (train, validation, clean) shares.
+
+    The first two are under attack; the training images are the first 500.
+    """
     keras.utils.set_random_seed(session.seed())
-    model, history, best = attacks.small_network(), [], (-1, None)
-    some = [part[:1000] for part in train]
+    model, history, best = attacks.small_network(), [], (-2.0, None)
+    some = [part[:500] for part in train]
 
     def after(epoch):
         nonlocal best
-        right = attacks.right(model, *validation).mean()
-        row = (held(model, *some).mean(), held(model, *validation).mean(), right)
+        clean = attacks.right(model, *validation).mean()
+        row = held(model, *some), held(model, *validation), clean
         history.append(row)
-        print(f"epoch {epoch}: " + ", ".join(f"{share:.3f}" for share in row), flush=True)
-        score = row[1] if epsilon else right
+        print(f"  epoch {epoch}: " + ", ".join(f"{share:.3f}" for share in row), flush=True)
+        score = row[1] if options.get("epsilon") else clean
+        score -= clean < CLEAN  # such an epoch only if there is no other
         if score > best[0]:
             best = score, model.get_weights()
 
-    attacks.train(model, *train, epsilon=epsilon, epochs=epochs, after=after, **OPTIONS)
-    model.set_weights(best[1])
-    return model, np.float32(history)
+    attacks.train(model, *train, after=after, **options)
+    return best[1], best[0], np.float32(history)
 
 
 def main(target=ASSET):
     print(session.begin(seed=0))
     data = datasets.fashion_mnist("quick")
     x, y = images_of(data.train_images), data.train_labels.astype(int)
-    train, validation = (x[:TRAINING_IMAGES], y[:TRAINING_IMAGES]), (
-        x[TRAINING_IMAGES:], y[TRAINING_IMAGES:])  # fmt: skip
-    arrays, models = {}, {}
-    for name, epsilon, epochs in (("plain", 0.0, PLAIN_EPOCHS), ("robust", EPSILON, EPOCHS)):
-        models[name], history = make(epsilon, epochs, train, validation)
-        stored = [np.float16(w) for w in models[name].get_weights()]
-        models[name].set_weights([w.astype(np.float32) for w in stored])
-        for variable, w in zip(models[name].trainable_variables, stored, strict=True):
+    train = x[:TRAINING_IMAGES], y[:TRAINING_IMAGES]
+    validation = x[TRAINING_IMAGES:], y[TRAINING_IMAGES:]
+    tried = {}
+    for way, options in WAYS.items():
+        print(way, flush=True)
+        tried[way] = make(options, train, validation)
+    robust = max([way for way in tried if way != "plain"], key=lambda way: tried[way][1])
+    print("chosen:", robust)
+    arrays = {"overfitting": tried["as it is"][2], "history": tried[robust][2]}
+    models, t, truth = {}, images_of(data.test_images), data.test_labels.astype(int)
+    for name, way in (("plain", "plain"), ("robust", robust)):
+        models[name] = model = attacks.small_network()
+        stored = [np.float16(w) for w in tried[way][0]]
+        model.set_weights([w.astype(np.float32) for w in stored])
+        for variable, w in zip(model.trainable_variables, stored, strict=True):
             arrays[f"{name}/{variable.path.removeprefix('small_network/')}"] = w
-        arrays[f"{name}/history"] = history
     target = Path(target)
     with target.open("wb") as file:
         np.savez_compressed(file, **arrays)
-    print(target.stat().st_size, datasets.file_hash(target), target.name)
-    t, truth = images_of(data.test_images), data.test_labels.astype(int)
+    print(target.stat().st_size, datasets.file_hash(target), target.name, flush=True)
     for name, model in models.items():
-        found = attacks.worst_case(model, t, truth, EPSILON, restarts=3, queries=1000)
+        found = attacks.worst_case(model, t, truth, EPSILON, restarts=2, queries=500)
         for attack, right in found.items():
             low, high = intervals.share(right.sum(), len(right))
             print(
