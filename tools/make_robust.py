@@ -1,11 +1,11 @@
 """Make src/helpers/assets/robust_fashion_mnist.npz: the small network, plain and robust.
 
-Both learn from the first 9,000 of the 10,000 bundled training images. The robust one is the best of
-three ways to train against PGD at ε = 0.1 (Madry and others 2018): as it is; with shifted images
-and averaged weights; and the same with the loss of Zhang and others (2019). The way and the epoch
-(Rice and others 2020) are chosen on the other 1,000 training images, under PGD with the margin
-loss. The test images are not touched before the end. Weights are stored as float16, and judged as
-stored. Takes ten minutes on one core.
+Both learn from the first 9,000 of the 10,000 bundled training images, the robust one against PGD at
+ε = 0.1 (Madry and others 2018). The epoch is chosen on the other 1,000 training images (Rice and
+others 2020): of the robust network the one that holds most under PGD with the margin loss, and
+names enough right without an attack. Shifting the images and averaging the weights gave less on
+these (65.0% against 67.3%). The test images are not touched before the end. Weights are stored as
+float16, and judged as stored. Takes five minutes on one core.
 
 Run it as `python tools/make_robust.py [FILE]`; it prints the line for `datasets.ASSETS`.
 Another machine adds the same numbers in another order: the accuracy comes out alike, not each bit.
@@ -21,13 +21,9 @@ from helpers import attacks, datasets, intervals, session
 from helpers.attacks.training import FILE
 
 EPSILON, TRAINING_IMAGES = 0.1, 9_000
-LONG = {"epsilon": EPSILON, "epochs": 20, "batch": 64}
-SMOOTH = {"average": 0.995, "crop": 1}
-WAYS = {  # "as it is" comes first: the lab draws how it overfits
-    "plain": {"epochs": 12, "batch": 64, **SMOOTH},
-    "as it is": LONG,
-    "shifted, averaged": LONG | SMOOTH,
-    "shifted, averaged, TRADES": LONG | SMOOTH | {"trades": 4.0},
+WAYS = {
+    "plain": {"epochs": 8, "batch": 64},
+    "robust": {"epsilon": EPSILON, "epochs": 20, "batch": 64},
 }
 CLEAN = 0.81  # of the held-out images that the robust network must have right, unattacked
 ASSET = Path(datasets.__file__).parent / "assets" / FILE
@@ -73,17 +69,14 @@ def main(target=ASSET):
     x, y = images_of(data.train_images), data.train_labels.astype(int)
     train = x[:TRAINING_IMAGES], y[:TRAINING_IMAGES]
     validation = x[TRAINING_IMAGES:], y[TRAINING_IMAGES:]
-    tried = {}
-    for way, options in WAYS.items():
-        print(way, flush=True)
-        tried[way] = make(options, train, validation)
-    robust = max([way for way in tried if way != "plain"], key=lambda way: tried[way][1])
-    print("chosen:", robust)
-    arrays = {"overfitting": tried["as it is"][2], "history": tried[robust][2]}
-    models, t, truth = {}, images_of(data.test_images), data.test_labels.astype(int)
-    for name, way in (("plain", "plain"), ("robust", robust)):
+    arrays, models = {}, {}
+    t, truth = images_of(data.test_images), data.test_labels.astype(int)
+    for name, options in WAYS.items():
+        print(name, flush=True)
+        weights, _, history = make(options, train, validation)
+        arrays[f"{name}/history"] = history
         models[name] = model = attacks.small_network()
-        stored = [np.float16(w) for w in tried[way][0]]
+        stored = [np.float16(w) for w in weights]
         model.set_weights([w.astype(np.float32) for w in stored])
         for variable, w in zip(model.trainable_variables, stored, strict=True):
             arrays[f"{name}/{variable.path.removeprefix('small_network/')}"] = w
