@@ -214,10 +214,10 @@ def photograph(table, number, one, model):
         )
         maps = methods.all_maps(model, x, label, rng, given)
         for name, own in maps.items():
-            scores = [explain.score_of(model, int(label[0]), "softmax", 50)]
+            scores = [explain.score_of(model, int(label[0]), "softmax")]
             curves(table, where, number, name, own, x, scores, rng, black)
         for steps in (50, 200) if where == "photograph" else ():
-            ours = explain.integrated_gradients(model, x, label, black, steps, batch=50)
+            ours = explain.integrated_gradients(model, x, label, black, steps)
             error = explain.completeness_error(model, x, label, ours, black)
             table.add(where, number, "integrated gradients", f"completeness, {steps} steps", error)
 

@@ -45,7 +45,15 @@ def checked_labels(model, labels, count):
     return np.broadcast_to(labels.astype(np.int64), (count,))
 
 
-def score_of(model, label, activation=None, batch=200):
+def batch_of(images, batch=None):
+    """How many images to take at a time: ``batch``, or what a network has memory for.
+
+    A network keeps all of its maps until the gradient is done: 100 MB a photograph.
+    """
+    return batch or int(np.clip(1_500_000 // max(1, images[0].size), 1, 100))
+
+
+def score_of(model, label, activation=None, batch=None):
     """A function from images (n, H, W, C) to the network's output for ``label``, (n,) float64.
 
     activation   None for the output as it is, ``"softmax"`` or ``"sigmoid"`` for a probability
@@ -56,7 +64,8 @@ def score_of(model, label, activation=None, batch=200):
 
     def score(images):
         images = checked(model, images, label)[0]
-        parts = [images[i : i + batch] for i in range(0, len(images), batch)]
+        size = 2 * batch_of(images, batch)
+        parts = [images[i : i + size] for i in range(0, len(images), size)]
         z = np.concatenate([np.asarray(model(p, training=False)) for p in parts]).astype(float)
         if activation == "softmax":
             p = np.exp(z - z.max(axis=1, keepdims=True))

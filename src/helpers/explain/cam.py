@@ -11,12 +11,12 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from helpers.explain.asking import checked
+from helpers.explain.asking import batch_of, checked
 from helpers.networks import layers_of
 from helpers.words import shown
 
 
-def grad_cam(model, images, labels, layer=None, batch=100):
+def grad_cam(model, images, labels, layer=None, batch=None):
     """Where the last maps raise z_y: maps (n, H, W) ≥ 0, enlarged to the images' size.
 
     Selvaraju and others (2017, arXiv:1610.02391), equations 1 and 2: each map A_k is weighted by
@@ -37,9 +37,10 @@ def grad_cam_of(maps, gradients):
     return np.maximum((weights * maps).sum(axis=-1), 0)
 
 
-def maps_and_gradients(model, images, labels, layer=None, batch=100):
+def maps_and_gradients(model, images, labels, layer=None, batch=None):
     """What leaves the layer, and ∂z_y by it: two arrays (n, h, w, K)."""
     images, labels = checked(model, images, labels)
+    batch = batch_of(images, batch)
     name = _layer_name(model, images[:1], layer)
     target, found = {name: layers_of(model)[name]}, []
     for i in range(0, len(images), batch):

@@ -9,18 +9,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.explain.asking import checked
+from helpers.explain.asking import batch_of, checked
 from helpers.networks import layers_of
 from helpers.words import shown
 
 
-def gradient(model, images, labels, batch=100):
+def gradient(model, images, labels, batch=None):
     """∂z_y/∂x, which says what a very small change of each pixel would do.
 
     Simonyan, Vedaldi and Zisserman (2014, arXiv:1312.6034), section 3, who show its absolute
-    value. ``batch`` images at a time.
+    value. ``batch`` images at a time, by default what memory allows.
     """
     images, labels = checked(model, images, labels)
+    batch = batch_of(images, batch)
     parts = [slice(i, i + batch) for i in range(0, len(images), batch)]
     return np.concatenate([_gradient(model, images[p], labels[p]) for p in parts])
 
@@ -35,7 +36,7 @@ def _gradient(model, images, labels):
     return np.zeros_like(images) if slope is None else slope.numpy()
 
 
-def gradient_times_input(model, images, labels, baseline=0.0, batch=100):
+def gradient_times_input(model, images, labels, baseline=0.0, batch=None):
     """(x − x′) ∂z_y/∂x. For a linear network the contribution of each pixel, exactly.
 
     Shrikumar and others (2016, arXiv:1605.01713); ``baseline`` x′ is a number or an image.
@@ -44,7 +45,7 @@ def gradient_times_input(model, images, labels, baseline=0.0, batch=100):
     return (images - np.float32(baseline)) * gradient(model, images, labels, batch)
 
 
-def smooth_grad(model, images, labels, rng, samples=25, spread=0.15, batch=100):
+def smooth_grad(model, images, labels, rng, samples=25, spread=0.15, batch=None):
     """The mean of ∂z_y/∂x over ``samples`` noisy copies: x plus normal noise.
 
     Smilkov and others (2017, arXiv:1706.03825), section 3.1; the noise has the standard deviation
@@ -60,10 +61,10 @@ def smooth_grad(model, images, labels, rng, samples=25, spread=0.15, batch=100):
         shape = (len(which), *images.shape[1:])
         return images[which] + sigma * rng.standard_normal(shape, np.float32)
 
-    return _mean_gradient(model, noisy, len(images), labels, samples, batch)
+    return _mean_gradient(model, noisy, len(images), labels, samples, batch_of(images, batch))
 
 
-def integrated_gradients(model, images, labels, baseline=0.0, steps=50, batch=100):
+def integrated_gradients(model, images, labels, baseline=0.0, steps=50, batch=None):
     """(x − x′) times the mean of ∂z_y/∂x on the straight way from the baseline x′ to x.
 
     Sundararajan, Taly and Yan (2017, arXiv:1703.01365), equations 1 and 3, with the midpoints of
@@ -78,7 +79,9 @@ def integrated_gradients(model, images, labels, baseline=0.0, steps=50, batch=10
         share = ((step + 0.5) / steps).astype(np.float32)[:, None, None, None]
         return start[which] + share * (images - start)[which]
 
-    return (images - start) * _mean_gradient(model, between, len(images), labels, steps, batch)
+    return (images - start) * _mean_gradient(
+        model, between, len(images), labels, steps, batch_of(images, batch)
+    )
 
 
 def completeness_error(model, images, labels, maps, baseline=0.0):
@@ -92,7 +95,7 @@ def completeness_error(model, images, labels, maps, baseline=0.0):
     return np.abs(sums - change) / np.abs(change)
 
 
-def guided_backprop(model, images, labels, batch=100):
+def guided_backprop(model, images, labels, batch=None):
     """∂z_y/∂x, but each ReLU sends back only what is positive. It looks good; see the warning.
 
     Springenberg and others (2015, arXiv:1412.6806), section 3.4. Adebayo and others (2018,
