@@ -1,6 +1,6 @@
 """Make src/helpers/assets/robust_fashion_mnist.axpk: the robust network, for the book's page.
 
-Three quarters of the dense layer's weights are removed, 16 values a layer are shared, and the file
+Three quarters of the dense layer's weights are removed, 64 values a layer are shared, and the file
 is coded, as in lab 11; nothing is trained again. Takes some seconds. Run it as
 `python tools/make_robust_packed.py [FILE]`; it prints what is lost, and the line for
 `datasets.ASSETS`.
@@ -14,7 +14,7 @@ import numpy as np
 from helpers import attacks, compression, datasets, session
 
 ASSET = Path(datasets.__file__).parent / "assets" / "robust_fashion_mnist.axpk"
-EPSILON, SPARSITY, VALUES = 0.1, {"dense": 0.75}, 16
+EPSILON, SPARSITY, VALUES = 0.1, {"dense": 0.75}, 64
 
 
 def judge(name, model, x, y):
