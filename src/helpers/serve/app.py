@@ -27,7 +27,8 @@ LOOK = 1.0  # seconds between two looks at the file
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "connect-src 'self'; img-src blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; img-src blob: data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 FORM = {"type": "object", "properties": {"images": {"type": "array", "items": {
     "type": "string", "format": "binary"}}}}  # fmt: skip

@@ -1,0 +1,128 @@
+"""Classes that arrive one after the other: training on the new only, with a memory, or anew.
+
+The images come in four steps, first four classes, then two at a time, in an order that the seed
+draws. After each step the network is judged on all classes seen so far, and is not told which step
+an image belongs to (class-incremental learning).
+"""
+
+import csv
+
+import numpy as np
+
+from helpers.words import shown
+
+STEPS = (4, 2, 2, 2)  # new classes in each
+UNITS, RATE, BATCH, EPOCHS = 400, 1e-3, 50, 8
+STRATEGIES = ("new only", "replay", "gdumb", "from scratch")
+TABLE = "continual.csv"
+
+
+def order_of(seed):
+    """The classes of each step, four arrays."""
+    classes = np.random.default_rng([13, seed]).permutation(10)
+    return np.split(classes, np.cumsum(STEPS)[:-1])
+
+
+def network(seed=0):
+    """Two dense layers of 400, as GDumb's for MNIST: images (n, 28, 28) from 0 to 1 to logits."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential([keras.Input((28, 28)), layers.Flatten()])
+    for _ in range(2):
+        model.add(layers.Dense(UNITS, activation="relu"))
+    model.add(layers.Dense(10))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(RATE), loss, jit_compile=False)
+    return model
+
+
+def keep(memory, labels, size, rng):
+    """Which images to remember when new ones arrive: GDumb's greedy, balanced sample.
+
+    memory   indices remembered so far;   labels   of all images that have come, old and new
+    size     images at most
+
+    Every class gets the same number of places (one more for some, at random, if they do not divide
+    evenly). Images leave at random. Prabhu, Torr and Dokania, "GDumb", ECCV 2020.
+    """
+    if size < 1:
+        raise ValueError(f"size={shown(size)}: a memory has room for an image at least")
+    memory, labels = np.asarray(memory, int), np.asarray(labels)
+    seen = np.unique(labels)
+    places = np.full(len(seen), size // len(seen))
+    places[rng.permutation(len(seen))[: size % len(seen)]] += 1
+    chosen = []
+    for one, room in zip(seen, places, strict=True):
+        kept = memory[labels[memory] == one]
+        # What had to leave is gone: an old class can only be drawn from what is remembered.
+        source = kept if len(kept) else np.flatnonzero(labels == one)
+        chosen.append(rng.permutation(source)[:room])
+    return np.concatenate(chosen)
+
+
+def learn(strategy, data, seed, size=500, epochs=EPOCHS, watch=None):
+    """Go through the four steps; accuracies ``(4,)`` on the test images of all classes so far.
+
+    strategy   of ``STRATEGIES``; ``"from scratch"`` keeps every image and begins anew each time
+    data       ``(images, labels, test images, test labels)``, images from 0 to 1
+    size       of the memory in images, for ``"replay"`` and ``"gdumb"``
+    watch      called with the step and the model after each step
+
+    All take as many steps of training in each of the four: what differs is what they see.
+    """
+    if strategy not in STRATEGIES:
+        raise ValueError(f"strategy={shown(strategy)}; there are {', '.join(STRATEGIES)}")
+    x, y, test_x, test_y = data
+    rng, model = np.random.default_rng([17, seed]), network(seed)
+    start = [w.numpy() for w in model.weights]
+    arrived, memory, scores, seen = np.empty(0, int), np.empty(0, int), [], []
+    for step, classes in enumerate(order_of(seed)):
+        new = rng.permutation(np.flatnonzero(np.isin(y, classes)))
+        arrived, seen = np.concatenate([arrived, new]), [*seen, *classes]
+        old, count = memory, epochs * len(new)
+        if strategy in ("replay", "gdumb"):
+            places = keep(np.searchsorted(np.sort(arrived), memory), y[np.sort(arrived)], size, rng)
+            memory = np.sort(arrived)[places]
+        if strategy in ("gdumb", "from scratch"):
+            model = _begin_again(model, start)
+        source = {"new only": new, "replay": new, "gdumb": memory, "from scratch": arrived}[
+            strategy
+        ]
+        shown_images = _passes(source, count, rng)
+        if strategy == "replay" and len(old):  # every other image is an old one
+            shown_images[1::2] = _passes(old, len(shown_images) // 2, rng)
+        model.fit(x[shown_images], y[shown_images], BATCH, 1, verbose=0, shuffle=False)
+        judged = np.isin(test_y, seen)
+        right = model.predict(test_x[judged], 500, verbose=0).argmax(1) == test_y[judged]
+        scores.append(float(right.mean()))
+        if watch:
+            watch(step, model)
+    return np.array(scores)
+
+
+def _passes(source, count, rng):
+    """``count`` indices: ``source`` again and again, each time in another order."""
+    times = -(-count // len(source))
+    return np.concatenate([rng.permutation(source) for _ in range(times)])[:count]
+
+
+def _begin_again(model, start):
+    model.set_weights(start)
+    for variable in model.optimizer.variables:
+        if "learning_rate" not in variable.path:
+            variable.assign(np.zeros(variable.shape))
+    return model
+
+
+def table():
+    """What ``tools/measure_continual.py`` measured: ``{(strategy, size): (seeds, 4) accuracies}``."""
+    from helpers.datasets import asset_path
+
+    rows = csv.DictReader(asset_path(TABLE).read_text("utf-8").splitlines())
+    found = {}
+    for row in rows:
+        scores = [float(row[f"step{k}"]) for k in range(1, 5)]
+        found.setdefault((row["strategy"], int(row["size"])), []).append(scores)
+    return {key: np.array(scores) for key, scores in found.items()}
