@@ -17,6 +17,7 @@ import numpy as np
 from helpers import alexnet, calibration, datasets, drift, session
 
 ASSET = Path(datasets.__file__).parent / "assets" / "drift.csv"
+HEADER = "shift,detector,n,windows,alarms,accuracy,confidence,threshold\n"
 LEVEL, REFERENCE, IMAGES = 0.02, 1000, 12_000
 SIZES = (10, 30, 100, 300, 1000)
 CLEAN = {"ks": 1000, "mmd": 400, "classifier": 400}  # windows of each size
@@ -62,7 +63,16 @@ def main():
         with ASSET.open(encoding="utf-8") as file:
             done = {tuple(row.values())[:3] for row in csv.DictReader(file)}
     else:
-        header = "shift detector n windows alarms accuracy confidence threshold".split()
+        header = [
+            "shift",
+            "detector",
+            "n",
+            "windows",
+            "alarms",
+            "accuracy",
+            "confidence",
+            "threshold",
+        ]
         ASSET.write_text(",".join(header) + "\n", "utf-8")
 
     def window(name, n, rng):

@@ -51,7 +51,7 @@ def best_temperature(logits, labels):
 
 
 def bins_of(confidence, right, bins=15):
-    """``(mean confidence, accuracy, count)``, each (bins,), of bins of equal width; NaN if empty."""
+    """``(mean confidence, accuracy, count)``, (bins,) each; bins are equally wide, NaN if empty."""
     confidence, right = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
     if confidence.shape != right.shape or confidence.ndim != 1 or not len(right):
         raise ValueError(f"confidences {confidence.shape} and answers {right.shape} differ")

@@ -38,27 +38,26 @@ def network(seed=0):
     return model
 
 
-def keep(memory, labels, size, rng):
+def keep(memory, new, labels, size, rng):
     """Which images to remember when new ones arrive: GDumb's greedy, balanced sample.
 
-    memory   indices remembered so far;   labels   of all images that have come, old and new
-    size     images at most
+    memory, new   indices remembered so far, and of the images that have just come
+    labels        of all images;   size   images at most
 
     Every class gets the same number of places (one more for some, at random, if they do not divide
-    evenly). Images leave at random. Prabhu, Torr and Dokania, "GDumb", ECCV 2020.
+    evenly), and images leave at random. What has left is gone. Prabhu, Torr and Dokania, "GDumb",
+    ECCV 2020.
     """
     if size < 1:
         raise ValueError(f"size={shown(size)}: a memory has room for an image at least")
-    memory, labels = np.asarray(memory, int), np.asarray(labels)
-    seen = np.unique(labels)
-    places = np.full(len(seen), size // len(seen))
-    places[rng.permutation(len(seen))[: size % len(seen)]] += 1
-    chosen = []
-    for one, room in zip(seen, places, strict=True):
-        kept = memory[labels[memory] == one]
-        # What had to leave is gone: an old class can only be drawn from what is remembered.
-        source = kept if len(kept) else np.flatnonzero(labels == one)
-        chosen.append(rng.permutation(source)[:room])
+    candidates = np.concatenate([memory, new])
+    classes = np.unique(labels[candidates])
+    places = np.full(len(classes), size // len(classes))
+    places[rng.permutation(len(classes))[: size % len(classes)]] += 1
+    chosen = [
+        rng.permutation(candidates[labels[candidates] == one])[:room]
+        for one, room in zip(classes, places, strict=True)
+    ]
     return np.concatenate(chosen)
 
 
@@ -83,8 +82,7 @@ def learn(strategy, data, seed, size=500, epochs=EPOCHS, watch=None):
         arrived, seen = np.concatenate([arrived, new]), [*seen, *classes]
         old, count = memory, epochs * len(new)
         if strategy in ("replay", "gdumb"):
-            places = keep(np.searchsorted(np.sort(arrived), memory), y[np.sort(arrived)], size, rng)
-            memory = np.sort(arrived)[places]
+            memory = keep(memory, new, y, size, rng)
         if strategy in ("gdumb", "from scratch"):
             model = _begin_again(model, start)
         source = {"new only": new, "replay": new, "gdumb": memory, "from scratch": arrived}[
@@ -117,7 +115,7 @@ def _begin_again(model, start):
 
 
 def table():
-    """What ``tools/measure_continual.py`` measured: ``{(strategy, size): (seeds, 4) accuracies}``."""
+    """``tools/measure_continual.py``'s runs: ``{(strategy, size): (seeds, 4) accuracies}``."""
     from helpers.datasets import asset_path
 
     rows = csv.DictReader(asset_path(TABLE).read_text("utf-8").splitlines())
