@@ -128,7 +128,9 @@ CHECKS = [
         "the bins are not weighted by their images": lambda c, r, bins: _by_bins(
             c, r, bins, lambda c, r, n: abs(r.mean() - c.mean())
         ),
-        "the gaps of the bins cancel, as if all images were in one": lambda c, r, bins: abs(r.mean() - c.mean()),
+        "the gaps of the bins cancel, as if all images were in one": lambda c, r, bins: abs(
+            r.mean() - c.mean()
+        ),
         "an image with confidence 1 falls out of the last bin": _without_one,
         "the middle of a bin stands where its mean confidence belongs": _middle,
         "the gaps have lost their sign before the mean: each image alone, not each bin": (
