@@ -16,10 +16,9 @@ import numpy as np
 
 from helpers import alexnet, calibration, datasets, drift, session
 
-ASSET = Path(datasets.__file__).parent / "assets" / "drift.csv"
+ASSET = Path(datasets.__file__).parent / "assets" / drift.TABLE
 HEADER = "shift,detector,n,windows,alarms,accuracy,confidence,threshold\n"
 LEVEL, REFERENCE, IMAGES = 0.02, 1000, 12_000
-SIZES = (10, 30, 100, 300, 1000)
 CLEAN = {"ks": 1000, "mmd": 400, "classifier": 400}  # windows of each size
 SHIFTED = {"ks": 300, "mmd": 100, "classifier": 100}
 
@@ -106,7 +105,7 @@ def main():
     for name in names if len(sys.argv) < 2 else sys.argv[1:]:
         facts = [f"{value:.4f}" for value in guesses(name)]
         for detector, test in drift.DETECTORS.items():
-            for n in SIZES:
+            for n in drift.WINDOWS:
                 if (name, detector, str(n)) in done:
                     continue
                 windows = (CLEAN if name == "clean" else SHIFTED)[detector]

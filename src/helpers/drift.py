@@ -6,10 +6,17 @@ that one has chosen; on clean windows it then rings with that probability. Raban
 Lipton, "Failing Loudly", NeurIPS 2019, arXiv:1810.11953, compared such tests.
 """
 
+import csv
+from dataclasses import dataclass, field
+
 import numpy as np
 from scipy import ndimage, stats
 
 from helpers.words import shown
+
+
+WINDOWS = (10, 30, 100, 300, 1000)  # images
+TABLE = "drift.csv"
 
 
 def largest_gap(a, b):
@@ -141,3 +148,34 @@ SHIFTS = {
     "a little darker": lambda images, rng: darker(images, 0.85),
     "moved by a pixel": lambda images, rng: moved(images, 1),
 }
+
+
+@dataclass
+class Change:
+    """What ``tools/measure_drift.py`` found for one kind of change.
+
+    alarms       {(detector, images in a window): share of windows that rang}
+    windows      the same keys: how many windows there were
+    accuracy     on the changed images
+    confidence, threshold   accuracy as guessed from mean confidence, and from a threshold on it
+    """
+
+    accuracy: float
+    confidence: float
+    threshold: float
+    alarms: dict = field(default_factory=dict)
+    windows: dict = field(default_factory=dict)
+
+
+def table():
+    """The measured table, ``{name of the change: Change}``; "clean" is none."""
+    from helpers.datasets import asset_path
+
+    found = {}
+    for row in csv.DictReader(asset_path(TABLE).read_text("utf-8").splitlines()):
+        facts = (float(row[key]) for key in ("accuracy", "confidence", "threshold"))
+        change = found.setdefault(row["shift"], Change(*facts))
+        key = row["detector"], int(row["n"])
+        change.windows[key] = int(row["windows"])
+        change.alarms[key] = int(row["alarms"]) / int(row["windows"])
+    return found

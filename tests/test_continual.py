@@ -1,0 +1,68 @@
+"""``helpers.continual``: what is remembered, and that the four strategies see what they say."""
+
+import numpy as np
+import pytest
+
+from helpers import continual
+
+
+def test_the_steps_hold_each_class_once_in_an_order_of_the_seed():
+    for seed in range(3):
+        steps = continual.order_of(seed)
+        assert [len(step) for step in steps] == [4, 2, 2, 2]
+        assert sorted(np.concatenate(steps)) == list(range(10))
+    assert not np.array_equal(continual.order_of(0)[0], continual.order_of(1)[0])
+
+
+def test_the_memory_is_balanced_bounded_and_forgets_for_good():
+    labels, rng = np.repeat(np.arange(6), 50), np.random.default_rng(0)
+    first = continual.keep(np.empty(0, int), np.flatnonzero(labels < 4), labels, 42, rng)
+    counts = np.bincount(labels[first], minlength=6)
+    assert counts.sum() == 42 and set(counts[:4]) == {10, 11}
+    second = continual.keep(first, np.flatnonzero(labels >= 4), labels, 42, rng)
+    assert list(np.bincount(labels[second])) == [7] * 6
+    old = second[labels[second] < 4]
+    assert set(old) <= set(first), "nothing comes back"
+    assert len(set(second)) == 42
+    with pytest.raises(ValueError, match="size=0"):
+        continual.keep(first, first, labels, 0, rng)
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    """Ten classes that a network learns in a moment: a bright square in ten places."""
+    rng = np.random.default_rng(0)
+
+    def make(n):
+        labels = np.tile(np.arange(10), n)
+        images = rng.normal(0, 0.1, (10 * n, 28, 28)).astype(np.float32)
+        for image, label in zip(images, labels, strict=True):
+            row, column = divmod(int(label), 5)
+            image[row * 14 : row * 14 + 5, column * 5 : column * 5 + 5] += 1
+        return images, labels
+
+    return *make(30), *make(10)
+
+
+def test_new_only_forgets_and_the_others_do_not(blobs):
+    found = {s: continual.learn(s, blobs, 0, 40, epochs=6) for s in continual.STRATEGIES}
+    assert found["new only"][3] < 0.5 and found["new only"][0] > 0.9
+    for name in ("replay", "gdumb", "from scratch"):
+        assert found[name][3] > 0.8, name
+
+
+def test_the_same_seed_gives_the_same_numbers_and_watch_sees_each_step(blobs):
+    steps = []
+    one = continual.learn("replay", blobs, 1, 20, 2, watch=lambda step, model: steps.append(step))
+    assert np.array_equal(one, continual.learn("replay", blobs, 1, 20, 2)) and steps == [0, 1, 2, 3]
+
+
+def test_an_unknown_strategy_is_named():
+    with pytest.raises(ValueError, match="'hope'; there are new only"):
+        continual.learn("hope", None, 0)
+
+
+def test_the_table_has_five_seeds_of_each():
+    table = continual.table()
+    assert {scores.shape for scores in table.values()} == {(5, 4)}
+    assert {name for name, _ in table} == set(continual.STRATEGIES)
