@@ -14,7 +14,6 @@ from scipy import ndimage, stats
 
 from helpers.words import shown
 
-
 WINDOWS = (10, 30, 100, 300, 1000)  # images
 TABLE = "drift.csv"
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-LACKING = 'the service needs a few packages more: pip install "imagenet-moment[serve]"'
+LACKING = "install fastapi, uvicorn, python-multipart and prometheus-client"
 
 
 def arguments(argv=None):
