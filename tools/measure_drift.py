@@ -19,8 +19,8 @@ from helpers import alexnet, calibration, datasets, drift, session
 ASSET = Path(datasets.__file__).parent / "assets" / drift.TABLE
 HEADER = "shift,detector,n,windows,alarms,accuracy,confidence,threshold\n"
 LEVEL, REFERENCE, IMAGES = 0.02, 1000, 12_000
-CLEAN = {"ks": 1000, "mmd": 400, "classifier": 400}  # windows of each size
-SHIFTED = {"ks": 300, "mmd": 100, "classifier": 100}
+CLEAN = {"ks": 1000, "mmd": 300, "classifier": 300}  # windows of each size
+SHIFTED = {"ks": 200, "mmd": 60, "classifier": 60}
 
 
 def unseen():

@@ -45,7 +45,9 @@ def decode(data, largest=LARGEST):
     except UnidentifiedImageError:
         raise Refused(415, "This is no JPEG or PNG file.") from None
     except Image.DecompressionBombError:
-        raise Refused(413, "The picture has too many pixels.") from None
+        raise Refused(
+            413, f"The picture has too many pixels; at most {largest:,} are taken."
+        ) from None
     except Refused:
         raise
     except Exception:  # Pillow raises many kinds for damaged files
