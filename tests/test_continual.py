@@ -51,10 +51,11 @@ def test_new_only_forgets_and_the_others_do_not(blobs):
         assert found[name][3] > 0.8, name
 
 
-def test_the_same_seed_gives_the_same_numbers_and_watch_sees_each_step(blobs):
-    steps = []
-    one = continual.learn("replay", blobs, 1, 20, 2, watch=lambda step, model: steps.append(step))
-    assert np.array_equal(one, continual.learn("replay", blobs, 1, 20, 2)) and steps == [0, 1, 2, 3]
+def test_the_same_seed_gives_the_same_numbers_and_tells_what_was_said(blobs):
+    said = {}
+    one = continual.learn("replay", blobs, 1, 20, 2, said=said)
+    assert np.array_equal(one, continual.learn("replay", blobs, 1, 20, 2))
+    assert sorted(said) == [0, 1, 2, 3] and one[3] == np.mean(said[3] == blobs[3])
 
 
 def test_an_unknown_strategy_is_named():

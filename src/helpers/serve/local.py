@@ -1,8 +1,11 @@
-"""The service inside another program: for a notebook, or a test."""
+"""The service inside another program, for a notebook or a test; and a client in a few lines."""
 
 import contextlib
+import json
 import threading
 import time
+import urllib.error
+import urllib.request
 
 import uvicorn
 
@@ -40,3 +43,14 @@ def _any_port(config):
     found = socket.socket()
     found.bind((config.host, 0))
     return found
+
+
+def ask(address, body, kind="image/png", path="/predict?logits=true"):
+    """Send ``body`` to a service; the status of its answer, and the answer itself."""
+    request = urllib.request.Request(address + path, body, {"Content-Type": kind})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            return reply.status, json.load(reply)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)

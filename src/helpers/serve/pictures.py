@@ -23,6 +23,13 @@ class Refused(Exception):
         self.status, self.sentence, self.headers = status, sentence, headers or {}
 
 
+def encode(image, kind="PNG", **options):
+    """The bytes of an image file of an array of uint8: (height, width), or with 3 channels."""
+    file = io.BytesIO()
+    Image.fromarray(np.asarray(image, np.uint8)).save(file, kind, **options)
+    return file.getvalue()
+
+
 def decode(data, largest=LARGEST):
     """The picture in ``data`` (bytes), upright, with 8 bits, in mode L, LA, RGB or RGBA.
 
