@@ -29,6 +29,13 @@ def test_the_largest_gap_is_scipys():
     assert drift.largest_gap(a, b) == pytest.approx(stats.ks_2samp(a, b).statistic)
 
 
+def test_the_p_value_is_scipys():
+    rng = np.random.default_rng(5)
+    for n, m in ((100, 10), (30, 300), (1000, 100)):
+        a, b = rng.normal(size=n), rng.normal(0.3, 1, m)
+        assert drift.ks(a, b) == pytest.approx(stats.ks_2samp(a, b, method="asymp").pvalue)
+
+
 def test_bonferroni_asks_more_of_many_columns():
     rng = np.random.default_rng(2)
     a, b = rng.normal(size=(100, 1)), rng.normal(0.5, 1, (100, 1))

@@ -1,9 +1,14 @@
 """The rooms of ``helpers.serve``, each alone: card, pictures, engine."""
 
 import dataclasses
+import re
+import shutil
+import subprocess
+import sys
 import threading
 import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,3 +173,34 @@ def test_the_gap_between_two_samples():
     a, b = rng.random(80), np.sort(np.round(rng.random(200) ** 2, 1))
     assert watch.gap(a, b) == pytest.approx(stats.ks_2samp(a, b).statistic)
     assert watch.gap(b, b) == 0
+
+
+def test_the_dockerfile_copies_all_that_the_service_needs_and_installs_what_it_imports(tmp_path):
+    """There is no Docker where this is tested, so its lines are followed by hand."""
+    root = Path(bundle.__file__).parents[3]
+    text = (root / "src/helpers/serve/Dockerfile").read_text("utf-8").replace("\\\n", " ")
+    for line in re.findall(r"^COPY (.+)$", text, re.M):
+        *sources, target = line.split()
+        for source in sources:
+            place = tmp_path / target
+            if (root / source).is_dir():
+                shutil.copytree(root / source, place)
+            elif place.name == "helpers":
+                place.mkdir(exist_ok=True)
+                shutil.copy(root / source, place)
+    imported = (
+        "import sys, helpers.serve.local, helpers.serve.__main__, ai_edge_litert.interpreter; "
+        "from importlib.metadata import packages_distributions; names = packages_distributions(); "
+        "own = {n for m in sys.modules for n in names.get(m.partition('.')[0], [])}; "
+        "print(helpers.__file__, *own)"
+    )
+    command = [sys.executable, "-c", imported]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    file, *found = told.stdout.split()
+    assert Path(file).is_relative_to(tmp_path)
+    installed = set(re.search(r"--constraint \S+\s+(.+?)\s+&&", text, re.S)[1].split())
+    ours = {"ai-edge-litert", "fastapi", "numpy", "pillow", "prometheus_client", "uvicorn"}
+    assert ours <= set(found) and not {"tensorflow", "keras"} & set(found)
+    assert {name.replace("_", "-") for name in ours} | {"python-multipart"} == installed
+    pins = (root / "constraints.txt").read_text("utf-8").lower().replace("_", "-")
+    assert all(f"\n{name}==" in pins for name in installed)
