@@ -77,6 +77,7 @@ def test_moved_and_season_do_what_they_say():
 def test_the_table_is_whole():
     table = drift.table()
     assert set(table) == {"clean", *drift.SHIFTS, "more coats", "a new kind"}
+    all_of_them = {(d, n) for d in drift.DETECTORS for n in drift.WINDOWS}
     for change in table.values():
-        assert set(change.alarms) == {(d, n) for d in drift.DETECTORS for n in drift.WINDOWS}
+        assert set(change.alarms) == all_of_them - {("mmd", 1000)}
     assert min(table["clean"].windows.values()) >= 200

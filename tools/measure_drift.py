@@ -1,11 +1,11 @@
 """The table of lab 13's section on drift: ``python tools/measure_drift.py``.
 
 Each detector of ``helpers.drift`` on windows of 10 to 1,000 images, clean and shifted. AlexNet-28
-answers 12,000 images that it was not trained on (of the full Fashion-MNIST). For every window a
+answers 6,000 images that it was not trained on (of the full Fashion-MNIST). For every window a
 reference of 1,000 and the window itself are drawn anew and share no image, so a clean window
 differs from its reference by chance alone. A shift acts on the window only. Columns of the table:
 how many of the windows rang at ``LEVEL``; the accuracy on the shifted images; and what one would
-guess it to be without labels. About eight minutes on one core of 2026.
+guess it to be without labels. About four minutes on one core of 2026.
 """
 
 import csv
@@ -18,7 +18,7 @@ from helpers import alexnet, calibration, datasets, drift, session
 
 ASSET = Path(datasets.__file__).parent / "assets" / drift.TABLE
 HEADER = "shift,detector,n,windows,alarms,accuracy,confidence,threshold\n"
-LEVEL, REFERENCE, IMAGES = 0.02, 1000, 12_000
+LEVEL, REFERENCE, IMAGES = 0.02, 1000, 6_000
 CLEAN = {"ks": 1000, "mmd": 300, "classifier": 300}  # windows of each size
 SHIFTED = {"ks": 200, "mmd": 60, "classifier": 60}
 
@@ -106,8 +106,8 @@ def main():
         facts = [f"{value:.4f}" for value in guesses(name)]
         for detector, test in drift.DETECTORS.items():
             for n in drift.WINDOWS:
-                if (name, detector, str(n)) in done:
-                    continue
+                if (name, detector, str(n)) in done or (detector == "mmd" and n > 300):
+                    continue  # the discrepancy takes n² of time and memory
                 windows = (CLEAN if name == "clean" else SHIFTED)[detector]
                 draws = np.random.default_rng([13, 2, n])
                 alarms = 0
