@@ -96,8 +96,9 @@ def main():
             chosen = drift.season(labels, 4, 0.3, IMAGES, np.random.default_rng(0))
             logits, truth = clean[chosen], labels[chosen]
         if name == "a new kind":
-            logits = np.concatenate([clean[: 4 * len(strange)], strange])
-            truth = np.concatenate([labels[: 4 * len(strange)], np.full(len(strange), -1)])
+            few = len(clean) // 4  # one in five, as in the windows
+            logits = np.concatenate([clean, strange[:few]])
+            truth = np.concatenate([labels, np.full(few, -1)])
         sure, right = calibration.answers(logits, truth, temperature)
         return right.mean(), sure.mean(), np.mean(sure > limit)
 
