@@ -64,6 +64,7 @@ ROOMS = [
     "explanations",  # lab 10
     "compression",  # lab 11
     "quantization",  # lab 12
+    "deployment",  # lab 13
 ]
 
 
