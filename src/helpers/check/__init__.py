@@ -60,6 +60,7 @@ ROOMS = [
     "training",  # lab 04
     "transfer",  # lab 07
     "examples",  # lab 07
+    "selfsupervised",  # lab 08
     "compression",  # lab 11
     "quantization",  # lab 12
 ]
