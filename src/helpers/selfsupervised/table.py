@@ -37,7 +37,9 @@ def runs(arm, labels=10, *, views=None, steps=None, images=None):
         wanted = str(steps or STEPS), str(images or IMAGES)
         found = [row for row in found if (row["steps"], row["images"]) == wanted]
     if not found:
-        raise KeyError(f"nothing was measured of {plain(arm)} with {labels} labels a class, {views}")
+        raise KeyError(
+            f"nothing was measured of {plain(arm)} with {labels} labels a class, {views}"
+        )
     seeds = sorted({int(row["seed"]) for row in found})
     draws = sorted({int(row["draw"]) for row in found})
     place = {(int(row["seed"]), int(row["draw"])): row for row in found}
