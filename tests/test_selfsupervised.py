@@ -257,12 +257,12 @@ def test_the_split_is_lab_7s_and_draws_share_no_image():
 
 
 @pytest.mark.parametrize("size", [2, 4, 7, 14])
-def test_quadrants_are_means_and_share_the_middle_of_an_odd_map(size):
+def test_cells_are_means_and_share_the_middle_of_an_odd_map(size):
     maps = RNG.normal(size=(3, size, size, 2))
     first = maps[:, : -(-size // 2), : -(-size // 2)].mean(axis=(1, 2))
-    found = reading.pooled(maps)
-    assert found.shape == (3, 8) and np.allclose(found[:, :2], first)
-    assert np.allclose(reading.pooled(maps, 1), maps.mean(axis=(1, 2)))
+    found = reading.pooled(maps, 2)
+    assert found.shape == (3, 4, 2) and np.allclose(found[:, 0], first)
+    assert np.allclose(reading.pooled(maps, 1)[:, 0], maps.mean(axis=(1, 2)))
     assert np.allclose(reading.pooled(maps, size).reshape(maps.shape), maps)
     with pytest.raises(ValueError, match="cells do not fit"):
         reading.pooled(maps, size + 1)
@@ -271,7 +271,18 @@ def test_quadrants_are_means_and_share_the_middle_of_an_odd_map(size):
 def test_features_are_means_of_what_the_encoder_gives():
     net, images = learning.encoder(), RNG.integers(0, 256, (7, 28, 28)).astype(np.uint8)
     maps = net.predict_on_batch(learning.as_input(images))
-    assert np.allclose(reading.features(net, images, batch=3), reading.pooled(maps), atol=1e-6)
+    plain = reading.features(net, images, 2, ("conv3",), scaled=False, batch=3)
+    assert np.allclose(plain, reading.pooled(maps, 2).reshape(7, -1), atol=1e-6)
+    assert np.allclose(reading.average(net, images), maps.mean(axis=(1, 2)), atol=1e-6)
+    both = reading.features(net, images)
+    assert both.shape == (7, 16 * (48 + 64))
+    lengths = (both[:, : 16 * 48].reshape(7, 16, 48) ** 4).sum(axis=2)
+    assert (np.abs(lengths - 1) < 0.1).all()  # of the squares of the roots
+
+
+def test_scaled_cells_do_not_care_for_brightness():
+    parts = RNG.uniform(0, 5, (3, 4, 6))
+    assert np.allclose(reading.scaled_cells(parts), reading.scaled_cells(3 * parts), atol=1e-3)
 
 
 def test_hog_of_a_flat_image_is_0_and_of_an_edge_has_one_direction():

@@ -159,7 +159,6 @@ CHECKS = [
             "the image is brought to a maximum of 1": lambda x, f: (
                 x * f[:, None, None] / np.maximum((x * f[:, None, None]).max(), 1)
             ),
-            "it is cut off at 255": lambda x, f: np.minimum(x * f[:, None, None], 255),
         },
     ),
     Check(

@@ -15,7 +15,7 @@ from keras import layers
 
 from helpers.selfsupervised import losses, views
 
-WIDTHS, MAP = (32, 64, 128), (4, 4, 128)
+WIDTHS, MAP = (24, 48, 64), (4, 4, 64)
 PROJECTION = 64  # numbers that the losses of two views see
 RATE, BATCH = 2e-3, 128
 
@@ -25,7 +25,7 @@ Learned = namedtuple("Learned", "encoder parts losses watched")
 
 
 def encoder():
-    """Three 3×3 convolutions with stride 2: (n, 28, 28, 1) from 0 to 1 -> maps (n, 4, 4, 128)."""
+    """Three 3×3 convolutions with stride 2: (n, 28, 28, 1) from 0 to 1 -> maps (n, 4, 4, 64)."""
     convolutions = [
         layers.Conv2D(width, 3, strides=2, padding="same", activation="relu", name=f"conv{i + 1}")
         for i, width in enumerate(WIDTHS)
@@ -127,7 +127,9 @@ def rotation(view=None):
 
 def turned(images):
     """Images in all four positions, (4n, h, w, c), and by how many quarters each is turned."""
-    pictures = tf.concat([tf.image.rot90(images, k) for k in range(4)], 0)
+    across = tf.transpose(images, (0, 2, 1, 3))
+    quarter, half = tf.reverse(across, (1,)), tf.reverse(images, (1, 2))
+    pictures = tf.concat([images, quarter, half, tf.reverse(across, (2,))], 0)
     return pictures, tf.repeat(tf.range(4), tf.shape(images)[0])
 
 
@@ -225,10 +227,11 @@ def _order(count, steps, batch, seed):
 # The rival: the same network, with labels
 
 
-def classifier(cells=2):
-    """The encoder with a head of ten on means over its quadrants, as the probe sees them."""
-    pool = layers.AveragePooling2D(MAP[0] // cells)
-    return keras.Sequential([*encoder().layers, pool, layers.Flatten(), layers.Dense(10)])
+def classifier():
+    """The encoder with a head of ten on all cells of its last map."""
+    return keras.Sequential(
+        [keras.Input((28, 28, 1)), *encoder().layers, layers.Flatten(), layers.Dense(10)]
+    )
 
 
 def supervise(net, optimizer, images, labels, view, seed, *, look, every, most, patience):
@@ -248,7 +251,7 @@ def supervise(net, optimizer, images, labels, view, seed, *, look, every, most, 
         optimizer.apply(tape.gradient(loss, net.trainable_variables), net.trainable_variables)
 
     rng, best, at, kept, step = np.random.default_rng([4, seed]), -1.0, 0, None, 0
-    while step < most and step - at < patience * every or step == 0:
+    while step < most and step - at < patience * every:
         for _ in range(every):
             index = rng.integers(0, len(labels), 64).astype(np.int32)
             update(tf.constant(index), tf.constant(step))

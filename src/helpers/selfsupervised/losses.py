@@ -12,7 +12,7 @@ def nt_xent(a, b, temperature=0.2):
     Each of the 2N rows must pick its partner among the 2N − 1 others: cross-entropy of the cosine
     similarities over the ``temperature``. Raises ``ValueError`` for shapes that do not fit.
     """
-    _check(a, b)
+    a, b = _checked(a, b)
     if not temperature > 0:
         raise ValueError(f"temperature={temperature}: it divides, so it must be above 0")
     z = tf.math.l2_normalize(tf.concat([a, b], 0), axis=1)
@@ -26,7 +26,7 @@ def nt_xent(a, b, temperature=0.2):
 def agreement(a, b):
     """2 − 2 cos, in the mean over the rows: what is left of SimCLR without other images, and BYOL's
     loss (Grill et al., NeurIPS 2020, arXiv:2006.07733, equation 2). 0 if the views agree."""
-    _check(a, b)
+    a, b = _checked(a, b)
     a, b = tf.math.l2_normalize(a, axis=1), tf.math.l2_normalize(b, axis=1)
     return tf.reduce_mean(2 - 2 * tf.reduce_sum(a * b, axis=1))
 
@@ -37,7 +37,7 @@ def vicreg(a, b, invariance=25.0, variance=25.0, covariance=1.0):
     Mean squared distance of the views; plus, of each view, a hinge that asks every column for a
     standard deviation of 1, and the squared covariances of different columns. Three weights.
     """
-    _check(a, b)
+    a, b = _checked(a, b)
     loss = invariance * tf.reduce_mean(tf.math.squared_difference(a, b))
     for z in (a, b):
         z -= tf.reduce_mean(z, axis=0)
@@ -55,7 +55,7 @@ def barlow_twins(a, b, weight=0.01):
     The correlations of the columns of one view with those of the other shall be the identity;
     ``weight`` is that of what lies off the diagonal. Divided by the columns, unlike the paper's.
     """
-    _check(a, b)
+    a, b = _checked(a, b)
     a, b = _standardized(a), _standardized(b)
     count, width = tf.cast(tf.shape(a)[0], a.dtype), tf.cast(tf.shape(a)[1], a.dtype)
     c = tf.matmul(a, b, transpose_a=True) / count
@@ -72,9 +72,11 @@ def _off_diagonal(square):
     return tf.linalg.set_diag(square, tf.zeros_like(tf.linalg.diag_part(square)))
 
 
-def _check(a, b):
+def _checked(a, b):
+    a, b = tf.convert_to_tensor(a), tf.convert_to_tensor(b)
     if a.shape.rank != 2 or not a.shape.is_compatible_with(b.shape) or a.shape[0] == 1:
         raise ValueError(
             f"two views are two arrays of one shape, (images, numbers), with two images or more; "
             f"not {tuple(a.shape)} and {tuple(b.shape)}"
         )
+    return a, b

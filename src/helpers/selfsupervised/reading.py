@@ -10,7 +10,7 @@ import numpy as np
 from helpers import datasets
 
 VALIDATION = 100  # of each class, where every choice is made
-STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # scikit-learn's C of the probe
+STRENGTHS = (0.003, 0.03, 0.3)  # scikit-learn's C of the probe
 
 # Images (n, 28, 28) uint8 and labels (n,). The first 10 m images of the pool are m of each class.
 Split = namedtuple("Split", "pool labels held held_labels test test_labels")
@@ -48,8 +48,12 @@ def draw(labels, number):
     return np.arange(10 * labels * number, 10 * labels * (number + 1))
 
 
-def features(net, images, cells=2, names=("conv3",), batch=500):
-    """Means over ``cells``×``cells`` parts of each map of the named layers: (n, numbers) float32."""
+def features(net, images, cells=4, names=("conv2", "conv3"), scaled=True, batch=500):
+    """What the encoder gives, for a probe: (n, numbers), float32.
+
+    Means over ``cells``×``cells`` parts of the maps of the named layers. ``scaled``: the numbers of
+    a part are divided by their length, as HOG does with its cells, and their roots are taken.
+    """
     import keras
 
     from helpers.selfsupervised.learning import as_input
@@ -59,18 +63,31 @@ def features(net, images, cells=2, names=("conv3",), batch=500):
     for i in range(0, len(images), batch):
         made = maps(as_input(images[i : i + batch]))
         made = made if isinstance(made, list) else [made]
-        found.append(np.concatenate([pooled(np.asarray(m), cells) for m in made], axis=1))
+        parts = [pooled(np.asarray(m), cells) for m in made]
+        parts = [scaled_cells(part) for part in parts] if scaled else parts
+        found.append(np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1))
     return np.concatenate(found)
 
 
+def average(net, images):
+    """The usual reading: each filter of the last layer averaged over its map, (n, 64)."""
+    return features(net, images, cells=1, names=("conv3",), scaled=False)
+
+
+def scaled_cells(parts):
+    """The root of each cell's numbers, none negative, over the cell's length: as (n, cells, c)."""
+    return np.sqrt(parts / (np.linalg.norm(parts, axis=2, keepdims=True) + 1e-3))
+
+
 def pooled(maps, cells=2):
-    """Means of (n, h, w, c) over ``cells``×``cells`` parts, which share rows if need be: (n, ·)."""
+    """Means of (n, h, w, c) over ``cells``×``cells`` parts, which share rows if they must:
+    (n, cells², c)."""
     height = maps.shape[1]
     if not 1 <= cells <= height:
         raise ValueError(f"{cells} cells do not fit a map of {height} rows")
     ends = [(height * i // cells, -(-height * (i + 1) // cells)) for i in range(cells)]
     parts = [maps[:, a:b, c:d].mean(axis=(1, 2)) for a, b in ends for c, d in ends]
-    return np.concatenate(parts, axis=1)
+    return np.stack(parts, axis=1)
 
 
 def pixels(images):
@@ -78,7 +95,7 @@ def pixels(images):
     return images.reshape(len(images), -1) / np.float32(255)
 
 
-def hog(images, cell=7, block=2):
+def hog(images, cell=4, block=2):
     """Histograms of oriented gradients (Dalal and Triggs, CVPR 2005), by scikit-image: (n, ·).
 
     Nine directions in each cell of ``cell`` pixels, scaled together in blocks of ``block`` cells.
@@ -108,7 +125,7 @@ def probe(x, y, strength):
 
 
 def best_strength(x, y, held, held_labels, labels, draws, strengths=STRENGTHS):
-    """The strength with the best mean accuracy on validation over ``draws`` of ``labels`` a class."""
+    """The strength that is best on validation in the mean over ``draws`` of ``labels`` a class."""
 
     def score(strength):
         fits = [probe(x[draw(labels, d)], y[draw(labels, d)], strength) for d in draws]
