@@ -24,7 +24,7 @@ ASSETS = """
 5294731 ca1329108afc3aa397ff3368dd478c06afb766221210d78ecde25c805a2d16e3 fashion_mnist_12000.npz
 200528 21fdf1a957ed66f3831333956e57e8c8a450c1cb43c88d4dce7da9c267bd8c16 ilsvrc_classes.csv
 2780 c9832f651c77d723748f7674c2e8ddceeb2f598685762c5bc3c5cb55423583ec ilsvrc_results.csv
-62277 f1a71819c79d2a299c42ac6e3c356d9cd845498d0e7853f3cb2662466220d7de selfsupervision.csv
+67267 2e60891d3f987a2da7ba64f90cd1914d3dd9973068fbecb71140a347031d10b7 selfsupervision.csv
 115064 23ecdf5a596b09f8b68a2bce6f12ae3418fa0e575bd4151204282b5fe3cb4d74 transfer.csv
 """
 ASSETS = {n: (int(s), d) for s, d, n in map(str.split, ASSETS.strip().splitlines())}
