@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from helpers.check.selfsupervised import effective_rank
 from helpers.check.selfsupervised import nt_xent as plain_nt_xent
-from helpers.selfsupervised import learning, losses, reading, views
+from helpers.selfsupervised import learning, losses, reading, table, views
 
 RNG = np.random.default_rng(0)
 
@@ -317,3 +317,27 @@ def test_the_best_strength_is_the_best_on_validation():
     x[np.arange(1000), y % 5] += 3
     found = reading.best_strength(x[:500], y[:500], x[500:], y[500:], 5, range(2), (1e-6, 1.0))
     assert found in (1e-6, 1.0)
+
+
+# The table
+
+
+def test_the_table_has_every_arm_of_the_lab():
+    assert table.runs("simclr").test.shape[1] == 20
+    for how in ("average", "cells", "cells and hog"):
+        for arm in ("simclr", "random"):
+            found = table.runs(arm, read=how)
+            assert found.test.shape == (len(found.seeds), len(found.draws))
+            assert (found.test > 0.4).all() and (found.test < 0.9).all()
+    assert table.runs("scratch").draws == [0, 1, 2, 3, 4]
+    assert np.isfinite(table.runs("imagenet", 1).validation).all()
+
+
+def test_hog_has_the_best_of_four_settings_on_validation():
+    best = max(table.HOGS, key=lambda name: table.runs(name).validation.mean())
+    assert best == table.HOG
+
+
+def test_what_the_table_lacks_is_named():
+    with pytest.raises(KeyError, match="nothing was measured of simclr, 7"):
+        table.runs("simclr", 7)
