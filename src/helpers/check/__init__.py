@@ -60,6 +60,7 @@ ROOMS = [
     "training",  # lab 04
     "transfer",  # lab 07
     "examples",  # lab 07
+    "selfsupervised",  # lab 08
     "attacks",  # lab 09
     "explanations",  # lab 10
     "compression",  # lab 11
