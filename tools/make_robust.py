@@ -7,7 +7,7 @@ names enough right without an attack. Shifting the images and averaging the weig
 these (65.0% against 67.3%). The test images are not touched before the end. Weights are stored as
 float16, and judged as stored. Takes five minutes on one core.
 
-Run it as `python tools/make_robust.py [FILE]`; it prints the line for `datasets.ASSETS`.
+Run it as `python tools/make_robust.py [FILE]`; it prints the line for `helpers.assets.FILES`.
 Another machine adds the same numbers in another order: the accuracy comes out alike, not each bit.
 """
 

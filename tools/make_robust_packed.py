@@ -3,7 +3,7 @@
 Three quarters of the dense layer's weights are removed, 64 values a layer are shared, and the file
 is coded, as in lab 11; nothing is trained again. Takes some seconds. Run it as
 `python tools/make_robust_packed.py [FILE]`; it prints what is lost, and the line for
-`datasets.ASSETS`.
+`helpers.assets.FILES`.
 """
 
 import sys

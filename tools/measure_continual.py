@@ -3,7 +3,7 @@
 Five seeds of each strategy and memory of ``helpers.continual`` on the 10,000 bundled training
 images; a seed draws the order of the classes, the weights and what is remembered. Every run is
 added to ``src/helpers/assets/continual.csv`` as it ends, and a run that is there is not made again.
-About two minutes on one core of 2026. It prints the line for ``datasets.ASSETS`` at the end.
+About two minutes on one core of 2026. It prints the line for ``helpers.assets.FILES`` at the end.
 """
 
 import csv

@@ -20,8 +20,6 @@ about fifteen minutes on one core. Images are `fashion_mnist_12000.npz`: network
                 the pixels that are not black; "sampling": of two runs with other random numbers;
                 "twin": with the map of the next seed's network; "milliseconds" a map, on one core,
                 on a machine that had other work, too
-
-Compared once with `shap` 0.51.0 in an environment of its own: see COMPARED below.
 """
 
 import argparse
@@ -38,7 +36,6 @@ from helpers.explain import methods, mosaics
 TARGET = Path(datasets.__file__).parent / "assets" / "explanations.csv"
 COLUMNS = ["where", "seed", "method", "test", "mean", "sd", "n"]
 COUNT, FEW, STEPS = 120, 25, 10
-COMPARED = ""
 
 
 class Table:

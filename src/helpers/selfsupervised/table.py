@@ -41,9 +41,7 @@ def runs(arm, labels=10, *, read=None, views=None, steps=None, images=None):
         wanted |= {"steps": str(steps or STEPS), "images": str(images or IMAGES)}
     found = [row for row in _rows() if all(row[name] == value for name, value in wanted.items())]
     if not found:
-        raise KeyError(
-            f"nothing was measured of {plain(arm)}, {labels} labels a class, {views}"
-        )
+        raise KeyError(f"nothing was measured of {plain(arm)}, {labels} labels a class, {views}")
     seeds = sorted({int(row["seed"]) for row in found})
     draws = sorted({int(row["draw"]) for row in found})
     place = {(int(row["seed"]), int(row["draw"])): row for row in found}
