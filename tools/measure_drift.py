@@ -62,17 +62,7 @@ def main():
         with ASSET.open(encoding="utf-8") as file:
             done = {tuple(row.values())[:3] for row in csv.DictReader(file)}
     else:
-        header = [
-            "shift",
-            "detector",
-            "n",
-            "windows",
-            "alarms",
-            "accuracy",
-            "confidence",
-            "threshold",
-        ]
-        ASSET.write_text(",".join(header) + "\n", "utf-8")
+        ASSET.write_text(HEADER, "utf-8")
 
     def window(name, n, rng):
         """A reference, and the outputs of n other images after the shift."""

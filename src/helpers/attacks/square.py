@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from helpers import session
-from helpers.attacks.gradient import _box, _margin, check
+from helpers.attacks.gradient import _box, _in_batches, _margin, check
 
 HALVINGS = np.array([10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000]) / 10_000
 
@@ -18,13 +18,12 @@ def square(model, images, labels, epsilon, *, queries=500, first=0.8, rng=None, 
     the paper's moments, scaled to ``queries``. Nothing is asked of the network but its logits, so
     a gradient that is hidden or misleads does not help against it. Other arguments as in ``pgd``.
     """
-    images, labels = check(model, images, labels, epsilon)
+    checked = check(model, images, labels, epsilon)
     if queries < 1 or not 0 < first <= 1:
         raise ValueError(f"queries={queries}, first={first}: needs one query, a share in (0, 1]")
     rng = rng or session.rng(10)
-    parts = [slice(i, i + batch) for i in range(0, len(images), batch)]
-    return np.concatenate(
-        [_search(model, images[p], labels[p], epsilon, queries, first, rng) for p in parts]
+    return _in_batches(
+        batch, checked, lambda x, y: _search(model, x, y, epsilon, queries, first, rng)
     )
 
 

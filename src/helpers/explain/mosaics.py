@@ -10,7 +10,6 @@ import numpy as np
 
 CELL, SIZE, CLASSES = 14, 28, 10
 CORNERS = [(0, 0), (0, CELL), (CELL, 0), (CELL, CELL)]
-GARMENT = 28  # pixels of an image as it comes
 MARK = slice(2, 6)  # rows and columns of the mark
 COAT = 4
 
@@ -75,7 +74,7 @@ def with_mark(images):
 
 
 def mark_mask():
-    mask = np.zeros((GARMENT, GARMENT), bool)
+    mask = np.zeros((SIZE, SIZE), bool)
     mask[MARK, MARK] = True
     return mask
 
