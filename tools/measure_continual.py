@@ -6,8 +6,9 @@ added to ``src/helpers/assets/continual.csv`` as it ends, and a run that is ther
 About two minutes on one core of 2026. It prints the line for ``helpers.assets.FILES`` at the end.
 """
 
-import csv
 from pathlib import Path
+
+import measuring
 
 from helpers import continual, datasets
 
@@ -16,31 +17,19 @@ SIZES, SEEDS = (50, 200, 500, 2000), range(5)
 KEY, STEPS = ("strategy", "size", "seed"), ("step1", "step2", "step3", "step4")
 
 
-def done():
-    if not ASSET.is_file():
-        return set()
-    with ASSET.open(encoding="utf-8") as file:
-        return {tuple(row[k] for k in KEY) for row in csv.DictReader(file)}
-
-
 def main():
-    data = datasets.fashion_mnist("quick")
+    table, data = measuring.Table(ASSET, KEY, STEPS), datasets.fashion_mnist("quick")
     parts = (data.train_images, data.train_labels.astype(int))
     parts += (data.test_images, data.test_labels.astype(int))
     runs = [(name, 0) for name in ("new only", "from scratch")]
     runs += [(name, size) for size in SIZES for name in ("replay", "gdumb")]
     for seed in SEEDS:
         for name, size in runs:
-            key = (name, str(size), str(seed))
-            if key in done():
+            key = (name, size, seed)
+            if key in table:
                 continue
             scores = continual.learn(name, parts, seed, size or 1)
-            fresh = not ASSET.is_file()
-            with ASSET.open("a", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                if fresh:
-                    writer.writerow([*KEY, *STEPS])
-                writer.writerow([*key, *(f"{score:.4f}" for score in scores)])
+            table.add([*key, *(f"{score:.4f}" for score in scores)])
             print(*key, *(f"{score:.3f}" for score in scores), flush=True)
     print(ASSET.stat().st_size, datasets.file_hash(ASSET), ASSET.name)
 

@@ -8,16 +8,18 @@ how many of the windows rang at ``LEVEL``; the accuracy on the shifted images; a
 guess it to be without labels. About four minutes on one core of 2026.
 """
 
-import csv
+import itertools
 import sys
 from pathlib import Path
 
+import measuring
 import numpy as np
 
 from helpers import alexnet, calibration, datasets, drift, session
 
 ASSET = Path(datasets.__file__).parent / "assets" / drift.TABLE
-HEADER = "shift,detector,n,windows,alarms,accuracy,confidence,threshold\n"
+KEY = ("shift", "detector", "n")
+RESULT = ("windows", "alarms", "accuracy", "confidence", "threshold")
 LEVEL, REFERENCE, IMAGES = 0.02, 1000, 6_000
 CLEAN = {"ks": 1000, "mmd": 300, "classifier": 300}  # windows of each size
 SHIFTED = {"ks": 200, "mmd": 60, "classifier": 60}
@@ -41,76 +43,75 @@ def digits(n, rng):
     return np.clip(zoom(small, (1, 3.5, 3.5), order=1), 0, 255).astype(np.uint8)
 
 
-def main():
-    session.begin()
-    images, labels = unseen()
-    model = alexnet.alexnet28(weights="fashion_mnist")
+class World:
+    """What AlexNet-28 answers to the images as they are and after each shift."""
 
-    def answer(batch):
-        return model.predict(batch[..., None] / np.float32(255), 500, verbose=0)
+    def __init__(self, rng):
+        images, self.labels = unseen()
+        model = alexnet.alexnet28(weights="fashion_mnist")
 
-    rng = np.random.default_rng([13, 1])
-    clean, held = answer(images), datasets.fashion_mnist("quick")
-    held_out = answer(held.train_images[9000:]), held.train_labels[9000:].astype(int)
-    temperature = calibration.best_temperature(*held_out)
-    sure, right = calibration.answers(*held_out, temperature)
-    limit = np.quantile(sure, 1 - right.mean())  # of the surest, as many as are right
-    shifted = {name: answer(shift(images, rng)) for name, shift in drift.SHIFTS.items()}
-    strange = answer(digits(1797, rng))
-    done = set()
-    if ASSET.is_file():
-        with ASSET.open(encoding="utf-8") as file:
-            done = {tuple(row.values())[:3] for row in csv.DictReader(file)}
-    else:
-        ASSET.write_text(HEADER, "utf-8")
+        def answer(batch):
+            return model.predict(batch[..., None] / np.float32(255), 500, verbose=0)
 
-    def window(name, n, rng):
+        self.clean, held = answer(images), datasets.fashion_mnist("quick")
+        held_out = answer(held.train_images[9000:]), held.train_labels[9000:].astype(int)
+        self.temperature = calibration.best_temperature(*held_out)
+        sure, right = calibration.answers(*held_out, self.temperature)
+        self.limit = np.quantile(sure, 1 - right.mean())  # of the surest, as many as are right
+        self.shifted = {name: answer(shift(images, rng)) for name, shift in drift.SHIFTS.items()}
+        self.strange = answer(digits(1797, rng))
+
+    def window(self, name, n, rng):
         """A reference, and the outputs of n other images after the shift."""
         order = rng.permutation(IMAGES)
-        reference, rest = clean[order[:REFERENCE]], order[REFERENCE:]
+        reference, rest = self.clean[order[:REFERENCE]], order[REFERENCE:]
         if name == "clean":
-            return reference, clean[rest[:n]]
+            return reference, self.clean[rest[:n]]
         if name == "more coats":
-            return reference, clean[rest][drift.season(labels[rest], 4, 0.3, n, rng)]
+            return reference, self.clean[rest][drift.season(self.labels[rest], 4, 0.3, n, rng)]
         if name == "a new kind":
             few = n // 5
-            return reference, np.concatenate(
-                [clean[rest[: n - few]], strange[rng.permutation(len(strange))[:few]]]
-            )
-        return reference, shifted[name][rest[:n]]
+            strange = self.strange[rng.permutation(len(self.strange))[:few]]
+            return reference, np.concatenate([self.clean[rest[: n - few]], strange])
+        return reference, self.shifted[name][rest[:n]]
 
-    def guesses(name):
+    def guesses(self, name):
         """True accuracy, mean confidence, share above the threshold, on many images."""
-        logits, truth = shifted.get(name, clean), labels
+        logits, truth = self.shifted.get(name, self.clean), self.labels
         if name == "more coats":
-            chosen = drift.season(labels, 4, 0.3, IMAGES, np.random.default_rng(0))
-            logits, truth = clean[chosen], labels[chosen]
+            chosen = drift.season(self.labels, 4, 0.3, IMAGES, np.random.default_rng(0))
+            logits, truth = self.clean[chosen], self.labels[chosen]
         if name == "a new kind":
-            few = len(clean) // 4  # one in five, as in the windows
-            logits = np.concatenate([clean, strange[:few]])
-            truth = np.concatenate([labels, np.full(few, -1)])
-        sure, right = calibration.answers(logits, truth, temperature)
-        return right.mean(), sure.mean(), np.mean(sure > limit)
+            few = len(self.clean) // 4  # one in five, as in the windows
+            logits = np.concatenate([self.clean, self.strange[:few]])
+            truth = np.concatenate([self.labels, np.full(few, -1)])
+        sure, right = calibration.answers(logits, truth, self.temperature)
+        return right.mean(), sure.mean(), np.mean(sure > self.limit)
 
-    names = ["clean", *drift.SHIFTS, "more coats", "a new kind"]
-    for name in names if len(sys.argv) < 2 else sys.argv[1:]:
-        facts = [f"{value:.4f}" for value in guesses(name)]
-        for detector, test in drift.DETECTORS.items():
-            for n in drift.WINDOWS:
-                if (name, detector, str(n)) in done or (detector == "mmd" and n > 300):
-                    continue  # the discrepancy takes n² of time and memory
-                windows = (CLEAN if name == "clean" else SHIFTED)[detector]
-                draws = np.random.default_rng([13, 2, n])
-                alarms = 0
-                for _ in range(windows):
-                    pair = [calibration.softmax(part) for part in window(name, n, draws)]
-                    alarms += test(*pair, draws) < LEVEL
-                with ASSET.open("a", encoding="utf-8") as file:
-                    row = [name, detector, n, windows, alarms, *facts]
-                    file.write(",".join(map(str, row)) + "\n")
-                print(*row, flush=True)
+
+def alarms(world, name, detector, n, windows):
+    """How many of the windows ring."""
+    draws, rang = np.random.default_rng([13, 2, n]), 0
+    for _ in range(windows):
+        pair = [calibration.softmax(part) for part in world.window(name, n, draws)]
+        rang += drift.DETECTORS[detector](*pair, draws) < LEVEL
+    return rang
+
+
+def main(names):
+    session.begin()
+    world, table = World(np.random.default_rng([13, 1])), measuring.Table(ASSET, KEY, RESULT)
+    for name in names or ["clean", *drift.SHIFTS, "more coats", "a new kind"]:
+        facts = [f"{value:.4f}" for value in world.guesses(name)]
+        for detector, n in itertools.product(drift.DETECTORS, drift.WINDOWS):
+            if (name, detector, n) in table or (detector == "mmd" and n > 300):
+                continue  # the discrepancy takes n² of time and memory
+            windows = (CLEAN if name == "clean" else SHIFTED)[detector]
+            row = [name, detector, n, windows, alarms(world, name, detector, n, windows), *facts]
+            table.add(row)
+            print(*row, flush=True)
     print(ASSET.stat().st_size, datasets.file_hash(ASSET), ASSET.name)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

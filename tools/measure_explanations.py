@@ -23,41 +23,34 @@ about fifteen minutes on one core. Images are `fashion_mnist_12000.npz`: network
 """
 
 import argparse
-import csv
 import sys
 import time
 from pathlib import Path
 
+import measuring
 import numpy as np
 
 from helpers import datasets, explain, session
 from helpers.explain import methods, mosaics
 
 TARGET = Path(datasets.__file__).parent / "assets" / "explanations.csv"
-COLUMNS = ["where", "seed", "method", "test", "mean", "sd", "n"]
 COUNT, FEW, STEPS = 120, 25, 10
 
 
 class Table:
     def __init__(self, path):
-        self.path, self.done = path, set()
-        if path.exists():
-            with open(path, newline="", encoding="utf-8") as file:
-                self.done = {tuple(row[k] for k in COLUMNS[:4]) for row in csv.DictReader(file)}
-        else:
-            path.write_text(",".join(COLUMNS) + "\n", "utf-8")
+        self.runs = measuring.Table(path, ["where", "seed", "method", "test"], ["mean", "sd", "n"])
 
     def add(self, where, seed, method, test, numbers):
-        if (where, str(seed), method, test) in self.done:
+        if (where, seed, method, test) in self.runs:
             return
         numbers = np.atleast_1d(np.asarray(numbers, float))
         spread = numbers.std(ddof=1) if len(numbers) > 1 else 0.0
         row = [where, seed, method, test, f"{numbers.mean():.5g}", f"{spread:.4g}", len(numbers)]
-        with open(self.path, "a", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerow(row)
+        self.runs.add(row)
 
     def has(self, where, seed):
-        return any(key[:2] == (where, str(seed)) for key in self.done)
+        return any(key[:2] == (where, str(seed)) for key in self.runs.rows)
 
 
 OPTIONS = methods.Options(

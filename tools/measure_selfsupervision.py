@@ -16,16 +16,15 @@ encoder and each number of labels. ``seconds`` is processor time: of training an
 network, or of computing HOG for the pool.
 """
 
-import csv
 import sys
 import time
-import warnings
 from functools import cache
 from pathlib import Path
 
+import measuring
 import numpy as np
 
-from helpers import datasets, session, transfer
+from helpers import datasets, transfer
 from helpers.selfsupervised import reading, table
 
 ASSET = Path(__file__).resolve().parent.parent / "src" / "helpers" / "assets" / table.FILE
@@ -46,32 +45,11 @@ def draws(labels):
 
 
 # One row a draw, written when all of an encoder's are there
-
-
-@cache
-def done():
-    if not ASSET.is_file():
-        return set()
-    with open(ASSET, newline="", encoding="utf-8") as file:
-        return {tuple(row[name] for name in table.KEY) for row in csv.DictReader(file)}
-
-
-def record(rows):
-    fresh = not ASSET.is_file()
-    with open(ASSET, "a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if fresh:
-            writer.writerow(table.KEY + table.RESULT)
-        writer.writerows(rows)
-    done.cache_clear()
-
-
-def key(*place):
-    return tuple(map(str, place))
+TABLE = measuring.Table(ASSET, table.KEY, table.RESULT)
 
 
 def missing(place, budgets):
-    return [n for n in budgets if key(*place, n, draws(n)[-1]) not in done()]
+    return [n for n in budgets if (*place, n, draws(n)[-1]) not in TABLE]
 
 
 def add(place, parts, seconds, budgets):
@@ -87,9 +65,9 @@ def add(place, parts, seconds, budgets):
             fit = reading.probe(x[chosen], small.labels[chosen], strength)
             scores = [fit.score(held, small.held_labels), fit.score(test, small.test_labels)]
             numbers = [f"{score:.4f}" for score in scores]
-            rows.append([*key(*place, n, d), strength, *numbers, f"{seconds:.1f}"])
-    record(rows)
-    means = {n: np.mean([float(r[10]) for r in rows if r[6] == str(n)]) for n in budgets}
+            rows.append([*place, n, d, strength, *numbers, f"{seconds:.1f}"])
+    TABLE.add(*rows)
+    means = {n: np.mean([float(r[10]) for r in rows if r[6] == n]) for n in budgets}
     print(*place, f"{seconds:.0f} s", {n: f"{m:.4f}" for n, m in means.items()}, flush=True)
 
 
@@ -239,14 +217,14 @@ def scratch(budgets=FEW, changed=(VIEWS, "")):
         for n in budgets:
             for d in range(5):
                 place = ("scratch", "", names, MOST, 0, 0, n, d)
-                if key(*place) in done():
+                if place in TABLE:
                     continue
                 begun = time.process_time()
                 best, scores = fit(names, rate, n, d)
                 seconds = time.process_time() - begun
                 numbers = [f"{score:.4f}" for score in scores]
-                row = [*key(*place), f"{rate} {best}", *numbers, f"{seconds:.1f}"]
-                record([row])
+                row = [*place, f"{rate} {best}", *numbers, f"{seconds:.1f}"]
+                TABLE.add(row)
                 print(*row, flush=True)
 
 
@@ -263,9 +241,9 @@ def imagenet():
     for n in (5, 10, 25, 100):
         found = transfer.runs("probe", 64, 11, "quadrants", n)
         for d in range(5):
-            if key(*place, n, d) not in done():
+            if (*place, n, d) not in TABLE:
                 scores = [f"{found.validation[d]:.4f}", f"{found.test[d]:.4f}"]
-                record([[*key(*place, n, d), found.setting, *scores, ""]])
+                TABLE.add([*place, n, d, found.setting, *scores, ""])
     if missing(place, (1,)):
         import keras
 
@@ -282,17 +260,5 @@ def imagenet():
 STAGES = {f.__name__: f for f in (plain, ours, scratch, methods, views, imagenet, more)}
 
 
-def main(stages):
-    if unknown := [s for s in stages if s not in STAGES]:
-        sys.exit(f"no stage {', '.join(unknown)}; there are {', '.join(STAGES)}")
-    print(session.begin())
-    warnings.filterwarnings("ignore")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    for stage in stages or STAGES:
-        begun = time.time()
-        STAGES[stage]()
-        print(f"{stage}: {time.time() - begun:.0f} s", flush=True)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    measuring.run_stages(STAGES, sys.argv[1:], CACHE)

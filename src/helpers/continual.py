@@ -5,8 +5,6 @@ draws. After each step the network is judged on all classes seen so far, and is 
 an image belongs to (class-incremental learning).
 """
 
-import csv
-
 import numpy as np
 
 from helpers.words import shown
@@ -136,11 +134,10 @@ def _passes(source, count, rng):
 
 def table():
     """``tools/measure_continual.py``'s runs: ``{(strategy, size): (seeds, 4) accuracies}``."""
-    from helpers.datasets import asset_path
+    from helpers.datasets import table_rows
 
-    rows = csv.DictReader(asset_path(TABLE).read_text("utf-8").splitlines())
     found = {}
-    for row in rows:
+    for row in table_rows(TABLE):
         scores = [float(row[f"step{k}"]) for k in range(1, 5)]
         found.setdefault((row["strategy"], int(row["size"])), []).append(scores)
     return {key: np.array(scores) for key, scores in found.items()}

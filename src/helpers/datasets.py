@@ -9,6 +9,7 @@ import re
 import tempfile
 import warnings
 from collections import namedtuple
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +197,12 @@ def photographs(*names):
             raise DataError(f"{path} is missing; install scikit-image, scikit-learn, matplotlib")
         found.append(Photograph(name, np.asarray(Image.open(path).convert("RGB")), credit))
     return found
+
+
+@cache
+def table_rows(name):
+    """The rows of a bundled table with a header, such as ``"drift.csv"``: dictionaries of text."""
+    return list(csv.DictReader(asset_path(name).read_text("utf-8").splitlines()))
 
 
 def ilsvrc_classes():

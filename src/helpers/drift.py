@@ -6,7 +6,6 @@ that one has chosen; on clean windows it then rings with that probability. Raban
 Lipton, "Failing Loudly", NeurIPS 2019, arXiv:1810.11953, compared such tests.
 """
 
-import csv
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -168,10 +167,10 @@ class Change:
 
 def table():
     """The measured table, ``{name of the change: Change}``; "clean" is none."""
-    from helpers.datasets import asset_path
+    from helpers.datasets import table_rows
 
     found = {}
-    for row in csv.DictReader(asset_path(TABLE).read_text("utf-8").splitlines()):
+    for row in table_rows(TABLE):
         facts = (float(row[key]) for key in ("accuracy", "confidence", "threshold"))
         change = found.setdefault(row["shift"], Change(*facts))
         key = row["detector"], int(row["n"])

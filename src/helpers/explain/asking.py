@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from helpers.networks import check_finite_images
 from helpers.words import shown
 
 
@@ -22,8 +23,7 @@ def checked(model, images, labels):
         raise ValueError(
             f"images have shape {images.shape[1:]} each, the network takes {wanted[1:]}"
         )
-    if not np.isfinite(images).all():
-        raise ValueError("images have values that are NaN or infinite; mend or leave them out")
+    check_finite_images("images", images)
     return images.astype(np.float32), checked_labels(model, labels, len(images))
 
 

@@ -1,8 +1,5 @@
 """The table of ``tools/measure_explanations.py``: methods against tests, over seeds."""
 
-import csv
-from functools import cache
-
 import numpy as np
 from scipy import stats
 
@@ -12,15 +9,9 @@ from helpers.words import plain
 FILE = "explanations.csv"
 
 
-@cache
-def _rows():
-    with open(datasets.asset_path(FILE), newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def seeds(where="mosaic"):
     """The seeds that the table has: more can be measured, the script goes on where it stopped."""
-    return sorted({int(row["seed"]) for row in _rows() if row["where"] == where})
+    return sorted({int(row["seed"]) for row in datasets.table_rows(FILE) if row["where"] == where})
 
 
 def values(where, method, test):
@@ -34,7 +25,11 @@ def values(where, method, test):
 
 def _at(where, method, test):
     place = where, method, test
-    found = [row for row in _rows() if (row["where"], row["method"], row["test"]) == place]
+    found = [
+        row
+        for row in datasets.table_rows(FILE)
+        if (row["where"], row["method"], row["test"]) == place
+    ]
     if not found:
         raise KeyError(f"nothing was measured at {plain(', '.join(place))}")
     return found
@@ -53,4 +48,6 @@ def cell(where, method, test):
 
 def methods(where="mosaic"):
     """The names of the methods, in the table's order."""
-    return list(dict.fromkeys(row["method"] for row in _rows() if row["where"] == where))
+    return list(
+        dict.fromkeys(row["method"] for row in datasets.table_rows(FILE) if row["where"] == where)
+    )

@@ -1,6 +1,5 @@
 """What ``tools/measure_selfsupervision.py`` measured: one row for each draw of labels."""
 
-import csv
 from collections import namedtuple
 
 import numpy as np
@@ -39,7 +38,8 @@ def runs(arm, labels=10, *, read=None, views=None, steps=None, images=None):
         wanted["views"] = ""
     if learned:
         wanted |= {"steps": str(steps or STEPS), "images": str(images or IMAGES)}
-    found = [row for row in _rows() if all(row[name] == value for name, value in wanted.items())]
+    rows = datasets.table_rows(FILE)
+    found = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
     if not found:
         raise KeyError(f"nothing was measured of {plain(arm)}, {labels} labels a class, {views}")
     seeds = sorted({int(row["seed"]) for row in found})
@@ -52,14 +52,3 @@ def runs(arm, labels=10, *, read=None, views=None, steps=None, images=None):
     seconds = column("seconds")[:, 0]
     settings = {where: row["setting"] for where, row in place.items()}
     return Runs(seeds, draws, column("validation"), column("test"), seconds, settings)
-
-
-_read = []
-
-
-def _rows():
-    """The table's rows, read once."""
-    if not _read:
-        with open(datasets.asset_path(FILE), newline="", encoding="utf-8") as file:
-            _read.extend(csv.DictReader(file))
-    return _read
