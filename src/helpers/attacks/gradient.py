@@ -29,6 +29,11 @@ def margin(logits, labels):
 LOSSES = {"cross-entropy": cross_entropy, "margin": margin}
 
 
+def step_length(epsilon, steps):
+    """2.5 ε / steps, at most ε: what PGD takes by default."""
+    return min(epsilon, 2.5 * epsilon / steps)
+
+
 def project(moved, images, epsilon):
     """``moved`` brought back: each pixel within ``epsilon`` of ``images`` and within [0, 1]."""
     low, high = _box(images, epsilon)
@@ -70,7 +75,7 @@ def pgd(
     checked = check(model, images, labels, epsilon, loss)
     if steps < 1 or restarts < 1:
         raise ValueError(f"steps={steps}, restarts={restarts}: there must be one or more of each")
-    rate = min(epsilon, 2.5 * epsilon / steps) if rate is None else rate
+    rate = step_length(epsilon, steps) if rate is None else rate
     if not 0 <= rate <= epsilon:
         raise ValueError(
             f"rate={rate} with epsilon={epsilon}: a step longer than epsilon jumps from edge to "

@@ -27,13 +27,12 @@ def worst_case(model, images, labels, epsilon, *, steps=20, restarts=2, queries=
         "PGD, margin": pgd(model, images, labels, epsilon, loss="margin", **options),
     }
     found = {name: right(model, x, labels) for name, x in trials.items()}
-    found["Square"] = np.logical_and.reduce(list(found.values()))
-    left = np.flatnonzero(found["Square"])  # the others are lost already
+    held = np.logical_and.reduce(list(found.values()))
+    left = np.flatnonzero(held)  # the others are lost already, and Square need not ask about them
     if len(left):
         x = square(model, images[left], labels[left], epsilon, queries=queries, rng=rng)
-        found["Square"][left] = right(model, x, labels[left])
-    found["all"] = found.pop("Square")
-    return found
+        held[left] = right(model, x, labels[left])
+    return {**found, "all": held}
 
 
 def checklist(

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from helpers import datasets, session
-from helpers.attacks.gradient import cross_entropy
+from helpers.attacks.gradient import cross_entropy, step_length
 from helpers.batches import pipeline
 from helpers.words import shown
 
@@ -64,7 +64,7 @@ def train(
             f"epsilon={epsilon}, sigma={sigma}, steps={steps}, epochs={epochs}, average={average}: "
             "needs epsilon from 0 to 1, no negative noise, a step, an epoch, an average below 1"
         )
-    rate = min(epsilon, 2.5 * epsilon / steps) if rate is None else rate
+    rate = step_length(epsilon, steps) if rate is None else rate
     count = -(-len(images) // batch)
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(peak, count * epochs))
     optimizer.build(model.trainable_variables)
