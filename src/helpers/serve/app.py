@@ -255,7 +255,9 @@ def _errors(app):
 
     @app.exception_handler(Exception)
     async def failed(request, error):  # the server's log has the details
-        return JSONResponse({"error": "The service failed; its log says why."}, 500, HEADERS)
+        # Uvicorn hangs up after a failure, so nobody should send a second request on this line.
+        headers = {**HEADERS, "Connection": "close"}
+        return JSONResponse({"error": "The service failed; its log says why."}, 500, headers)
 
 
 def from_environment():
