@@ -62,6 +62,7 @@ ROOMS = [
     "examples",  # lab 07
     "compression",  # lab 11
     "quantization",  # lab 12
+    "privacy",  # lab 15
 ]
 
 
