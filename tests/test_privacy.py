@@ -16,16 +16,26 @@ from helpers import privacy
 #   GaussianDpEvent(sigma)), steps)).get_epsilon(delta), with the same whole orders; neighbors
 #   differ by one example added or removed. `tools/compare_accountants.py` writes the lines again.
 OTHERS = """
+0.01 1.1 1000 1e-05 1.72529082 1.51537
+0.01 0.7 500 1e-05 4.38597016 3.59694
+0.05 1.0 300 1e-05 6.51274229 5.79531
+0.05 4.0 300 1e-05 0.90768441 0.826025
+0.1 2.0 100 0.001 1.79979471 1.54386
+0.1 0.6 20 1e-05 12.9363414 10.4977
+0.256 6.0 200 1e-05 2.73901433 2.51766
+0.5 10.0 1000 1e-07 9.66697152 9.0772
+1.0 5.0 1 1e-05 0.794522033 0.725522
+1.0 20.0 100 1e-06 2.42145135 2.25409
 """
 
 
-@pytest.mark.parametrize("line", OTHERS.strip().splitlines() or ["none"])
+@pytest.mark.parametrize("line", OTHERS.strip().splitlines())
 def test_epsilon_is_the_other_programs(line):
     share, sigma, steps, delta, same_orders, tight = map(float, line.split())
     ours = privacy.epsilon_of(share, sigma, int(steps), delta)
     assert ours == pytest.approx(same_orders, rel=1e-6)
     assert tight <= ours * (1 + 1e-6)  # theirs by privacy loss distributions: nothing is promised
-    assert ours <= 1.35 * tight + 0.15  # that is not kept, and little is given away
+    assert ours <= 1.25 * tight  # that is not kept, and a quarter at most is given away
 
 
 def test_without_sampling_it_is_the_gaussian_mechanism():
