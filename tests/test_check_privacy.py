@@ -98,7 +98,7 @@ def test_rdp_of_step():
 
 
 def test_the_books_functions_are_those_of_the_helpers():
-    """The plain forms that the reader is asked for, and the general ones that the lab goes on with."""
+    """The plain forms that the reader writes, and the general ones that the lab goes on with."""
     rng = np.random.default_rng(0)
     for order, share, sigma in ((2, 0.1, 0.7), (9, 0.02, 1.3), (4, 1.0, 2.0)):
         plain = privacy.rdp_of_step(order, share, sigma)

@@ -1,4 +1,4 @@
-"""Attacks, the accountant and DP-SGD: closed forms, another accountant's numbers, the bound kept."""
+"""Attacks, the accountant, DP-SGD: closed forms, another accountant's numbers, the bound kept."""
 
 import itertools
 

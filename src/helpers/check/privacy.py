@@ -37,7 +37,9 @@ def rdp_of_step(order, share, sigma):
 
 
 def attack_cases(rng):
-    yield case("two members, two others, threshold 1", np.array([0.5, 2]), np.array([3.0, 0.1]), 1.0)
+    yield case(
+        "two members, two others, threshold 1", np.array([0.5, 2]), np.array([3.0, 0.1]), 1.0
+    )
     yield case("a loss at the threshold", np.array([1.0, 2.0, 0.5]), np.array([1.2, 4.0, 5.0]), 1.0)
     for n, m in ((5, 5), (3, 9), (12, 4)):
         inside, outside = rng.exponential(0.5, n), rng.exponential(1.5, m)
@@ -208,9 +210,7 @@ CHECKS = [
             "k² stands where k² − k belongs": lambda o, q, s: _step(
                 o, q, s, exponent=lambda k, s: k * k / (2 * s * s)
             ),
-            "the division by order − 1 is left out": lambda o, q, s: (
-                rdp_of_step(o, q, s) * (o - 1)
-            ),
+            "the division by order − 1 is left out": lambda o, q, s: rdp_of_step(o, q, s) * (o - 1),
             "it is divided by the order": lambda o, q, s: rdp_of_step(o, q, s) * (o - 1) / o,
         },
     ),
