@@ -169,7 +169,9 @@ def network(seed=0):
     return keras.Sequential(
         [
             keras.Input((6, 6, 1)),
-            keras.layers.Conv2D(3, 3, strides=2, activation="tanh"),
+            keras.layers.Conv2D(3, 3, strides=2, padding="same", activation="tanh"),
+            keras.layers.Conv2D(2, 2, activation="relu", use_bias=False),
+            keras.layers.MaxPooling2D(2),
             keras.layers.Flatten(),
             keras.layers.Dense(4),
         ]
@@ -247,12 +249,27 @@ def test_an_empty_sample_still_adds_noise():
     assert np.abs(model.get_weights()[0] - before).max() > 0
 
 
-def test_batch_normalization_is_refused():
+def test_layers_whose_gradients_cannot_be_told_apart_are_refused():
     import keras
 
-    layers = [keras.Input((4,)), keras.layers.BatchNormalization(), keras.layers.Dense(2)]
-    with pytest.raises(ValueError, match="mixes the examples"):
-        privacy.refuse_mixing(keras.Sequential(layers))
+    for layer, words in (
+        (keras.layers.BatchNormalization(), "mixes the examples"),
+        (keras.layers.Conv2D(4, 2, groups=2), "groups"),
+        (keras.layers.DepthwiseConv2D(2), "DepthwiseConv2D"),
+    ):
+        model = keras.Sequential([keras.Input((4, 4, 2)), layer, keras.layers.Flatten()])
+        with pytest.raises(ValueError, match=words):
+            privacy.refuse_mixing(model)
+
+
+def test_a_frozen_layer_has_no_gradients_and_stays():
+    model, (x, y) = network(), data(6)
+    model.layers[0].trainable = False
+    before = model.layers[0].get_weights()
+    options = {"sigma": 1.0, "bound": 1.0, "rate": 0.1, "share": 0.9, "steps": 2}
+    privacy.train(model, x, y, np.random.default_rng(0), **options)
+    for a, b in zip(before, model.layers[0].get_weights(), strict=True):
+        assert np.array_equal(a, b)
 
 
 @pytest.mark.parametrize(
