@@ -241,11 +241,12 @@ def train(model, images, labels, rng, *, sigma, bound, rate, share, steps, momen
     velocity = [np.zeros(v.shape, np.float32) for v in variables]
     for _ in range(steps):
         chosen = np.flatnonzero(rng.random(len(images)) < share)
-        sums = gradients(images[chosen], labels[chosen]) if len(chosen) else velocity
+        sums = [np.zeros_like(v) for v in velocity]  # what an empty sample adds
+        if len(chosen):
+            sums = [total.numpy() for total in gradients(images[chosen], labels[chosen])]
         for v, total, variable in zip(velocity, sums, variables, strict=True):
-            total = np.asarray(total) if len(chosen) else np.zeros_like(v)
             noise = sigma * bound * rng.standard_normal(v.shape, np.float32)
-            v[...] = momentum * v + (total + noise) / np.float32(share * len(images))
+            v[...] = momentum * v + (total + noise) / (share * len(images))
             variable.assign_sub(np.float32(rate) * v)
 
 
