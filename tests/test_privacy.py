@@ -63,7 +63,7 @@ def test_divergence_by_integration():
         assert privacy.subsampled_rdp(order, share, sigma) == pytest.approx(expected, rel=1e-7)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     share=st.floats(0.001, 0.9),
     sigma=st.floats(0.5, 20),
@@ -79,7 +79,7 @@ def test_more_data_a_step_less_noise_more_steps_less_delta_cost_more(share, sigm
     assert privacy.epsilon_of(share, sigma, steps, delta / 2) >= least
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(epsilon=st.floats(0.2, 20), share=st.floats(0.002, 1), steps=st.integers(1, 1000))
 def test_noise_keeps_to_epsilon_and_no_more(epsilon, share, steps):
     sigma = privacy.noise_for(epsilon, share, steps, 1e-5)

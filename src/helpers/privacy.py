@@ -24,11 +24,14 @@ ORDERS = (*range(2, 65), 80, 96, 128, 192, 256, 384, 512, 1024)
 
 
 def best_threshold(inside, outside):
-    """The loss at or below which to say "member", with the highest balanced accuracy."""
-    levels = np.concatenate([inside, outside])
+    """The loss up to which to say "member", with the highest balanced accuracy: half way between
+    the last loss that should lie below it and the next one."""
+    levels = np.sort(np.concatenate([inside, outside]))
     found = np.searchsorted(np.sort(inside), levels, side="right") / len(inside)
     alarms = np.searchsorted(np.sort(outside), levels, side="right") / len(outside)
-    return float(levels[np.argmax(found - alarms)])
+    best = np.argmax(found - alarms)
+    above = levels[levels > levels[best]]
+    return float((levels[best] + above[0]) / 2 if len(above) else levels[best])
 
 
 def membership(inside, outside, rng, false_alarms=0.01):
