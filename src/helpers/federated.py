@@ -107,12 +107,13 @@ class Federation:
     shares   one index array for each client, as ``alike`` and the others make them
     rate, batch, epochs   of the clients' own plain SGD; ``batch=None`` takes all of its images
     rng      a NumPy ``Generator``: who sees its images in which order
+    step     what ``sgd_step(model, rate)`` gave, to compile it once for several federations
 
     ``run`` makes one round and may be called again. Raises ``ValueError`` for settings that make no
     sense, for an empty share, and for an image in two shares.
     """
 
-    def __init__(self, model, images, labels, shares, rng, *, rate, batch=50, epochs=1):
+    def __init__(self, model, images, labels, shares, rng, *, rate, batch=50, epochs=1, step=None):
         if not rate > 0 or epochs < 1 or (batch is not None and batch < 1):
             raise ValueError(f"rate={rate}, batch={batch}, epochs={epochs}: all are above 0")
         if not model.built:
@@ -127,7 +128,7 @@ class Federation:
         self.model, self.rng, self.shares = model, rng, [np.asarray(s) for s in shares]
         self.images, self.labels = images, np.asarray(labels, np.int32)
         self.batch, self.epochs = batch, epochs
-        self._step = sgd_step(model, rate)
+        self._step = step or sgd_step(model, rate)
         self.rounds = self.bytes_sent = 0
 
     def local(self, client):
