@@ -66,12 +66,12 @@ class RunningAverages:
 
 
 def fold(w, b, gamma, offset, mean, variance, delta=1e-3):
-    """Weights and biases of a convolution or dense layer that does the normalization behind it, too.
+    """Weights and biases of the one layer that also does the normalization behind it.
 
     w         (..., k), the output channels last;  b  (k,)
     gamma, offset, mean, variance   of the normalization in inference mode, (k,) each
 
-    Returns w and b of the one layer that computes the same as the two.
+    The layer is a convolution or a dense one. Returns w and b.
     """
     _check(w, delta, b=b, gamma=gamma, offset=offset, mean=mean, variance=variance)
     factor = gamma / np.sqrt(variance + w.dtype.type(delta))

@@ -58,6 +58,7 @@ ROOMS = [
     "convolution",  # lab 02
     "backward",  # lab 03
     "training",  # lab 04
+    "blocks",  # lab 06
     "transfer",  # lab 07
     "examples",  # lab 07
     "compression",  # lab 11
