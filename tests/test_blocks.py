@@ -204,5 +204,5 @@ def test_without_positions_a_transformer_does_not_see_the_order():
     ],
 )
 def test_senseless_sizes_are_named(make):
-    with pytest.raises(ValueError, match="give|divide|fill"):
+    with pytest.raises(ValueError, match=r"give|divide|fill"):
         make(keras.Input((8, 8, 4)))

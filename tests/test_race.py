@@ -1,14 +1,14 @@
 """The recipe of the race: what is shown, the rate, that it learns and repeats, and bad input."""
 
 import csv
+import itertools
 
 import keras
 import numpy as np
 import pytest
-from test_tools import load
+from test_tools import tool as load
 
-from helpers import race
-from helpers.datasets import asset_path
+from helpers import datasets, race
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (40, 6, 5)).astype(np.uint8)
@@ -84,7 +84,7 @@ def test_mirrored_answers_are_the_mean_of_both():
 )  # fmt: skip
 def test_bad_options_are_named(change):
     given = {"images": IMAGES, "labels": np.zeros(40, int), "passes": 1, "batch": 8, **change}
-    with pytest.raises(ValueError, match="give|needs|one of|more than"):
+    with pytest.raises(ValueError, match=r"give|needs|one of|more than"):
         race.train(small(), **given)
 
 
@@ -107,20 +107,16 @@ def test_each_step_of_the_ladder_changes_one_thing():
         {"mirror"},
         {"passes"},
     ]
-    changes = [{key for key in a if a[key] != b[key]} for a, b in zip(runs, runs[1:], strict=False)]
+    changes = [{key for key in a if a[key] != b[key]} for a, b in itertools.pairwise(runs)]
     assert changes == together
     names = [name for _, name, _ in tool.runs(["race", "degradation", "transformer"])]
     assert len(set(names)) == len(names) == 10 + 12 + 3
 
 
-def test_the_table_if_there_is_one_is_of_the_ladder():
-    try:
-        path = asset_path("race.csv")
-    except Exception:
-        pytest.skip("race.csv has not been measured yet")
-    tool = load("measure_race")
-    known = {(part, name): settings
-             for part, name, settings in tool.runs(["race", "degradation", "transformer"])}  # fmt: skip
+def test_the_table_is_of_the_ladder_as_it_stands():
+    path, tool = datasets.asset_path("race.csv"), load("measure_race")
+    every = tool.runs(["race", "degradation", "transformer"])
+    known = {(part, name): settings for part, name, settings in every}
     rows = list(csv.DictReader(path.open(encoding="utf-8")))
     assert rows and list(rows[0]) == tool.COLUMNS
     assert len({(row["part"], row["run"], row["seed"]) for row in rows}) == len(rows)
