@@ -62,6 +62,8 @@ def test_normalize_backward():
             lambda dz, u, s, g: f(dz, u, s**2, g),
             lambda dz, u, s, g: f(dz, -u, s, g),
         ],
+        # NumPy takes any negative length for the one that is to be found
+        equivalent=("line 2: one more than 1",),
     )
 
 
@@ -117,8 +119,6 @@ def test_residual_backward():
             lambda da, x, w1, w2: (f(da, x, w1, w2)[0], *f(da, x, w1, w2)[:0:-1]),
             lambda da, x, w1, w2: (f(da, x, w1, w2)[0] / 2, *f(da, x, w1, w2)[1:]),
         ],
-        # no relu(z) at 0 among the cases: > and >= are the same there
-        equivalent=("line 4: other comparison in z > 0",),
     )
 
 

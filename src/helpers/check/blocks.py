@@ -45,11 +45,11 @@ def separable_cost(size, channels, filters, height):
     return whole, places * size * size * channels + places * channels * filters
 
 
-def attention(q, k, v):
-    """For each row of q a mean of the rows of v, weighted by the softmax of q kᵀ / √width."""
-    scores = q @ k.T / np.sqrt(q.shape[1])
+def attention(query, key, value):
+    """For each row of query a mean of the rows of value, by softmax(query keyᵀ / √width)."""
+    scores = query @ key.T / np.sqrt(query.shape[1])
     weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True) @ v
+    return weights / weights.sum(axis=1, keepdims=True) @ value
 
 
 def normalize_cases(rng):
