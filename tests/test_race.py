@@ -124,3 +124,16 @@ def test_the_table_is_of_the_ladder_as_it_stands():
         settings = known[row["part"], row["run"]]
         assert {key: row[key] for key in settings} == {k: str(v) for k, v in settings.items()}
         assert 0.1 < float(row["test"]) < 1 and len(row["losses"].split()) == settings["passes"]
+
+
+def test_a_table_is_read_by_part_and_sorted_by_seed(tmp_path):
+    path = tmp_path / "race.csv"
+    path.write_text(
+        "part,run,seed,test,losses,mirror\nrace,a,1,0.9,2.0 1.5,none\n"
+        "race,a,0,0.8,2.5 1.0,none\ndegradation,b,0,0.7,3.0 2.0,none\n"
+    )
+    found = race.table("race", path)
+    assert list(found) == ["a"] and list(found["a"]["test"]) == [0.8, 0.9]
+    assert found["a"]["losses"].shape == (2, 2) and found["a"]["mirror"][0] == "none"
+    with pytest.raises(ValueError, match="no run of the table"):
+        race.table("rocket", path)

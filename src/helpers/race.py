@@ -5,6 +5,7 @@ weight decay, shifts, mirrors, softened labels. Images are uint8, (n, h, w). Eve
 follows from ``seed``.
 """
 
+import csv
 import numbers
 
 import keras
@@ -92,8 +93,42 @@ def augmented(images, number, seed, shift=1, mirror="alternating"):
 def logits(model, images, mirrored=False):
     """Logits of images (n, h, w), uint8; ``mirrored``: the mean with those of the mirror images."""
     views = [images, images[:, :, ::-1]] if mirrored else [images]
-    batches = (view[..., None].astype(np.float32) / 255 for view in views)
-    return np.mean([model.predict(x, batch_size=500, verbose=0) for x in batches], axis=0)
+    total = 0
+    for view in views:
+        x = view[..., None].astype(np.float32) / 255
+        parts = [model(x[i : i + 500], training=False) for i in range(0, len(x), 500)]
+        total = total + np.concatenate([np.asarray(part) for part in parts])
+    return total / len(views)
+
+
+def table(part, path=None):
+    """The runs of one part of ``race.csv``: ``{run: {column: array over the seeds}}``.
+
+    part   "race", "degradation" or "transformer", as in ``tools/measure_race.py``
+    path   another file of that form
+
+    Numbers are float64, ``losses`` (seeds, passes). Raises ``ValueError`` for an unknown part.
+    """
+    from helpers import datasets
+
+    with open(path or datasets.asset_path("race.csv"), encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if part not in {row["part"] for row in rows}:
+        raise ValueError(f"part={shown(part)}: no run of the table is of it")
+    found = {}
+    for row in sorted(rows, key=lambda row: int(row["seed"])):
+        if row["part"] == part:
+            for column, text in row.items():
+                found.setdefault(row["run"], {}).setdefault(column, []).append(_value(text))
+    return {run: {k: np.array(v) for k, v in columns.items()} for run, columns in found.items()}
+
+
+def _value(text):
+    try:
+        values = [float(word) for word in text.split()]
+    except ValueError:
+        return text
+    return values[0] if len(values) == 1 else values
 
 
 def _checked(images, labels, passes, batch, shift, mirror, smoothing):
