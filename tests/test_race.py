@@ -113,6 +113,7 @@ def test_each_step_of_the_ladder_changes_one_thing():
     assert len(set(names)) == len(names) == 10 + 12 + 3
 
 
+@pytest.mark.skipif("race.csv" not in datasets.ASSETS, reason="the table is not measured yet")
 def test_the_table_is_of_the_ladder_as_it_stands():
     path, tool = datasets.asset_path("race.csv"), load("measure_race")
     every = tool.runs(["race", "degradation", "transformer"])
