@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from helpers import blocks
 from helpers.alexnet import layer_table
-from helpers.check.blocks import attention
+from helpers.check.architecture import attention
 
 NETWORKS = {
     "small_plain": (blocks.small_plain, 61_050),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from helpers.check import blocks
+from helpers.check import architecture, blocks
 from helpers.check.testing import verify
 
 
@@ -183,7 +183,7 @@ def test_attention():
 
 
 def test_the_room_has_what_the_lab_asks_for():
-    assert [check.name for check in blocks.CHECKS] == [
+    assert [check.name for check in blocks.CHECKS + architecture.CHECKS] == [
         "normalize", "normalize_backward", "fold", "residual_backward", "separable_cost",
         "attention",
     ]  # fmt: skip

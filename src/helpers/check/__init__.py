@@ -59,6 +59,7 @@ ROOMS = [
     "backward",  # lab 03
     "training",  # lab 04
     "blocks",  # lab 06
+    "architecture",  # lab 06
     "transfer",  # lab 07
     "examples",  # lab 07
     "compression",  # lab 11
