@@ -62,8 +62,12 @@ ROOMS = [
     "architecture",  # lab 06
     "transfer",  # lab 07
     "examples",  # lab 07
+    "selfsupervised",  # lab 08
+    "attacks",  # lab 09
+    "explanations",  # lab 10
     "compression",  # lab 11
     "quantization",  # lab 12
+    "deployment",  # lab 13
 ]
 
 
