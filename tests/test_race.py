@@ -119,7 +119,7 @@ def test_the_table_is_of_the_ladder_as_it_stands():
     every = tool.runs(["race", "degradation", "transformer"])
     known = {(part, name): settings for part, name, settings in every}
     rows = list(csv.DictReader(path.open(encoding="utf-8")))
-    assert rows and list(rows[0]) == tool.COLUMNS
+    assert rows and list(rows[0]) == tool.KEY + tool.RESULT
     assert len({(row["part"], row["run"], row["seed"]) for row in rows}) == len(rows)
     for row in rows:
         settings = known[row["part"], row["run"]]
@@ -127,14 +127,15 @@ def test_the_table_is_of_the_ladder_as_it_stands():
         assert 0.1 < float(row["test"]) < 1 and len(row["losses"].split()) == settings["passes"]
 
 
-def test_a_table_is_read_by_part_and_sorted_by_seed(tmp_path):
+def test_a_table_is_read_by_part_and_sorted_by_seed(tmp_path, monkeypatch):
     path = tmp_path / "race.csv"
+    monkeypatch.setattr(datasets, "asset_path", lambda name: tmp_path / name)
     path.write_text(
         "part,run,seed,test,losses,mirror\nrace,a,1,0.9,2.0 1.5,none\n"
         "race,a,0,0.8,2.5 1.0,none\ndegradation,b,0,0.7,3.0 2.0,none\n"
     )
-    found = race.table("race", path)
+    found = race.table("race")
     assert list(found) == ["a"] and list(found["a"]["test"]) == [0.8, 0.9]
     assert found["a"]["losses"].shape == (2, 2) and found["a"]["mirror"][0] == "none"
     with pytest.raises(ValueError, match="no run of the table"):
-        race.table("rocket", path)
+        race.table("rocket")

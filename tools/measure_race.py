@@ -25,9 +25,7 @@ nothing was chosen, shows whether they hold elsewhere.
 """
 
 import argparse
-import csv
 import os
-import platform
 import time
 from pathlib import Path
 
@@ -35,6 +33,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as session.begin does in the labs
 
 import keras
+import measuring
 import numpy as np
 
 from helpers import alexnet, blocks, datasets, race, session
@@ -60,9 +59,9 @@ LADDER = [
 ]
 BARE = {"optimizer": "sgd", "decay": 5e-4, "warm_up": 0.2, "mirror": "none", "dropout": 0.0}
 TOWERS = [(depth, kind) for depth in (8, 20) for kind in ("plain", "residual")]
-CHOICE = ["part", "run", *START]
+KEY = ["part", "run", "seed"]
 MEASURED = ["parameters", "train_loss", "validation", "test", "mirrored", "test_bundled", "seconds"]
-COLUMNS = [*CHOICE, "seed", *MEASURED, "losses", "machine"]
+RESULT = [*START, *MEASURED, "losses"]
 
 
 def runs(parts):
@@ -150,24 +149,16 @@ def main():
     parser.add_argument("--minutes", type=float, default=600)
     parser.add_argument("--target", type=Path, default=TARGET)
     options = parser.parse_args()
-    machine = session.begin().partition(", seed")[0] + f", {platform.machine()}"
-    data, end = Data(options.folder), time.monotonic() + 60 * options.minutes
-    rows = []
-    if options.target.exists():
-        rows = list(csv.DictReader(options.target.open(encoding="utf-8")))
-    done = {(row["part"], row["run"], int(row["seed"])) for row in rows}
+    session.begin(0)
+    table, data = measuring.Table(options.target, KEY, RESULT), Data(options.folder)
+    end = time.monotonic() + 60 * options.minutes
     for seed in options.seeds:
         for part, name, settings in runs(options.parts):
-            if (part, name, seed) in done or time.monotonic() > end:
+            if (part, name, seed) in table or time.monotonic() > end:
                 continue
-            row = {"part": part, "run": name, **settings, "seed": seed, "machine": machine}
-            row |= measure(settings, seed, data)
-            with options.target.open("a", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, COLUMNS)
-                if file.tell() == 0:
-                    writer.writeheader()
-                writer.writerow(row)
-            print(seed, name, {key: row[key] for key in MEASURED}, flush=True)
+            row = {**settings, **measure(settings, seed, data)}
+            table.add([part, name, seed, *(row[column] for column in RESULT)])
+            print(seed, name, *(row[column] for column in MEASURED), flush=True)
 
 
 if __name__ == "__main__":

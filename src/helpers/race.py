@@ -5,7 +5,6 @@ weight decay, shifts, mirrors, softened labels. Images are uint8, (n, h, w). Eve
 follows from ``seed``.
 """
 
-import csv
 import numbers
 
 import keras
@@ -15,6 +14,7 @@ import tensorflow as tf
 from helpers.training import PaperSGD, TrainingError
 from helpers.words import shown
 
+TABLE = "race.csv"
 MIRRORS = ("none", "random", "alternating")
 
 
@@ -101,25 +101,20 @@ def logits(model, images, mirrored=False):
     return total / len(views)
 
 
-def table(part, path=None):
+def table(part):
     """The runs of one part of ``race.csv``: ``{run: {column: array over the seeds}}``.
 
-    part   "race", "degradation" or "transformer", as in ``tools/measure_race.py``
-    path   another file of that form
-
-    Numbers are float64, ``losses`` (seeds, passes). Raises ``ValueError`` for an unknown part.
+    ``part`` is "race", "degradation" or "transformer", as in ``tools/measure_race.py``. Numbers are
+    float64, ``losses`` (seeds, passes). Raises ``ValueError`` for a part of which there is no run.
     """
-    from helpers import datasets
+    from helpers.datasets import table_rows
 
-    with open(path or datasets.asset_path("race.csv"), encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if part not in {row["part"] for row in rows}:
+    rows, found = [row for row in table_rows(TABLE) if row["part"] == part], {}
+    if not rows:
         raise ValueError(f"part={shown(part)}: no run of the table is of it")
-    found = {}
     for row in sorted(rows, key=lambda row: int(row["seed"])):
-        if row["part"] == part:
-            for column, text in row.items():
-                found.setdefault(row["run"], {}).setdefault(column, []).append(_value(text))
+        for column, text in row.items():
+            found.setdefault(row["run"], {}).setdefault(column, []).append(_value(text))
     return {run: {k: np.array(v) for k, v in columns.items()} for run, columns in found.items()}
 
 
