@@ -6,7 +6,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from test_tools import tool as load
+from test_tools import ROOT, tool
 
 from helpers import datasets, race
 
@@ -93,9 +93,14 @@ def test_a_rate_beyond_all_bounds_is_said_to_be_that():
         race.train(small(), IMAGES, np.arange(40) % 3, passes=9, batch=8, rate=1e38, warm_up=0)
 
 
-def test_each_step_of_the_ladder_changes_one_thing():
-    tool = load("measure_race")
-    runs = [settings for _, _, settings in tool.runs(["race"])]
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))  # where the scripts find each other
+    return tool("measure_race")
+
+
+def test_each_step_of_the_ladder_changes_one_thing(script):
+    runs = [settings for _, _, settings in script.runs(["race"])]
     together = [
         {"rate", "warm_up"},
         {"network"},
@@ -109,17 +114,17 @@ def test_each_step_of_the_ladder_changes_one_thing():
     ]
     changes = [{key for key in a if a[key] != b[key]} for a, b in itertools.pairwise(runs)]
     assert changes == together
-    names = [name for _, name, _ in tool.runs(["race", "degradation", "transformer"])]
+    names = [name for _, name, _ in script.runs(["race", "degradation", "transformer"])]
     assert len(set(names)) == len(names) == 10 + 12 + 3
 
 
 @pytest.mark.skipif("race.csv" not in datasets.ASSETS, reason="the table is not measured yet")
-def test_the_table_is_of_the_ladder_as_it_stands():
-    path, tool = datasets.asset_path("race.csv"), load("measure_race")
-    every = tool.runs(["race", "degradation", "transformer"])
+def test_the_table_is_of_the_ladder_as_it_stands(script):
+    path = datasets.asset_path("race.csv")
+    every = script.runs(["race", "degradation", "transformer"])
     known = {(part, name): settings for part, name, settings in every}
     rows = list(csv.DictReader(path.open(encoding="utf-8")))
-    assert rows and list(rows[0]) == tool.KEY + tool.RESULT
+    assert rows and list(rows[0]) == script.KEY + script.RESULT
     assert len({(row["part"], row["run"], row["seed"]) for row in rows}) == len(rows)
     for row in rows:
         settings = known[row["part"], row["run"]]
