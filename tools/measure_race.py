@@ -1,6 +1,6 @@
 """Measure the one-minute race and its side shows: `race.csv` in the assets.
 
-    python tools/measure_race.py [FOLDER] [--parts race degradation transformer]
+    python tools/measure_race.py [FOLDER] [--parts race live degradation transformer]
                                  [--seeds 0 1 2 3 4] [--minutes 600]
 
 FOLDER holds the four idx files of Fashion-MNIST (default: where Debian's package
@@ -17,6 +17,7 @@ image and its mirror image averaged, `test_bundled` on the 2,000 that travel wit
 inference mode; `losses` the means of each pass, in training mode, on what was shown.
 
     race          the ladder: each step changes one thing and keeps what came before
+    live          its last step with four passes, which lab 6 runs, too
     degradation   plain networks of 8 and 20 layers and the same with shortcuts, at three rates
     transformer   a small vision transformer at three rates, as expensive as the race
 
@@ -71,6 +72,8 @@ def runs(parts):
         settings = {**settings, **change}
         if "race" in parts:
             yield "race", name, settings
+    if "live" in parts:
+        yield "live", "four passes", {**settings, "passes": 4}
     if "degradation" in parts:
         for rate in (0.1, 0.03, 0.3):
             for depth, kind in TOWERS:
@@ -143,7 +146,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("folder", nargs="?", default=datasets.DEBIAN_FASHION_MNIST, type=Path)
-    parts = ["race", "degradation", "transformer"]
+    parts = ["race", "live", "degradation", "transformer"]
     parser.add_argument("--parts", nargs="+", default=parts, choices=parts)
     parser.add_argument("--seeds", nargs="+", type=int, default=range(5))
     parser.add_argument("--minutes", type=float, default=600)

@@ -104,8 +104,8 @@ def logits(model, images, mirrored=False):
 def table(part):
     """The runs of one part of ``race.csv``: ``{run: {column: array over the seeds}}``.
 
-    ``part`` is "race", "degradation" or "transformer", as in ``tools/measure_race.py``. Numbers are
-    float64, ``losses`` (seeds, passes). Raises ``ValueError`` for a part of which there is no run.
+    ``part`` is one of those in ``tools/measure_race.py``. Numbers are float64, ``losses`` (seeds,
+    passes). Raises ``ValueError`` for a part of which there is no run.
     """
     from helpers.datasets import table_rows
 
