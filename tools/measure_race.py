@@ -1,7 +1,7 @@
 """Measure the one-minute race and its side shows: `race.csv` in the assets.
 
     python tools/measure_race.py [FOLDER] [--parts race live degradation transformer]
-                                 [--seeds 0 1 2 3 4] [--minutes 600]
+                                 [--runs NAME ...] [--seeds 0 1 2 3 4] [--minutes 600]
 
 FOLDER holds the four idx files of Fashion-MNIST (default: where Debian's package
 dataset-fashion-mnist puts them). Every training is one row, written as it ends; a second call goes
@@ -148,6 +148,7 @@ def main():
     parser.add_argument("folder", nargs="?", default=datasets.DEBIAN_FASHION_MNIST, type=Path)
     parts = ["race", "live", "degradation", "transformer"]
     parser.add_argument("--parts", nargs="+", default=parts, choices=parts)
+    parser.add_argument("--runs", nargs="+", help="names of runs (default: all of the parts)")
     parser.add_argument("--seeds", nargs="+", type=int, default=range(5))
     parser.add_argument("--minutes", type=float, default=600)
     parser.add_argument("--target", type=Path, default=TARGET)
@@ -157,6 +158,8 @@ def main():
     end = time.monotonic() + 60 * options.minutes
     for seed in options.seeds:
         for part, name, settings in runs(options.parts):
+            if options.runs and name not in options.runs:
+                continue
             if (part, name, seed) in table or time.monotonic() > end:
                 continue
             row = {**settings, **measure(settings, seed, data)}
