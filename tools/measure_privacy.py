@@ -11,43 +11,32 @@ see that all works, and writes to ``privacy-smoke.csv``. Meant for a GPU: hours 
 seed 0; the test images say how good the result is. This choice is not paid for in ε.
 """
 
-import csv
 import sys
 import time
 from functools import cache
 
+import measuring
 import numpy as np
 
-from helpers import datasets, federated, privacy, session
+from helpers import datasets, federated, privacy
+from helpers.selfsupervised import reading
 
 SMOKE = "--smoke" in sys.argv
-TABLE = datasets.CACHE / ("privacy-smoke.csv" if SMOKE else "privacy.csv")
+FILE = datasets.CACHE / ("privacy-smoke.csv" if SMOKE else "privacy.csv")
 KEY, RESULT = ["stage", "what", "setting", "seed"], ["value", "low", "high", "test", "seconds"]
+TABLE = measuring.Table(FILE, KEY, RESULT)
 SEEDS = range(1 if SMOKE else 5)
 DELTA = 1e-5
 
 
-def done():
-    if not TABLE.is_file():
-        return {}
-    with open(TABLE, newline="", encoding="utf-8") as file:
-        return {tuple(row[k] for k in KEY): row for row in csv.DictReader(file)}
-
-
 def run(key, measure):
     """Measure unless the table has it. ``measure`` returns (value, low, high, test)."""
-    key = tuple(str(k) for k in key)
-    if key not in done():
-        began, fresh = time.time(), not TABLE.is_file()
+    if key not in TABLE:
+        began = time.time()
         numbers = [*measure(), time.time() - began]
-        TABLE.parent.mkdir(parents=True, exist_ok=True)
-        with open(TABLE, "a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if fresh:
-                writer.writerow(KEY + RESULT)
-            writer.writerow([*key, *("" if n is None else f"{n:.4f}" for n in numbers)])
+        TABLE.add([*key, *("" if n is None else f"{n:.4f}" for n in numbers)])
         print(*key, *numbers, flush=True)
-    return done()[key]
+    return TABLE.rows[tuple(map(str, key))]
 
 
 @cache
@@ -105,7 +94,7 @@ def members():
         inside, outside = order[:count], order[count : 2 * count]
         for dropout in (0.0, 0.5):
             keys = [("members", f"dropout {dropout}", e, seed) for e in range(looks)]
-            if all(tuple(map(str, key)) in done() for key in keys):
+            if all(key in TABLE for key in keys):
                 continue
             keras.utils.set_random_seed(seed)
             model = alexnet28(dropout=dropout)
@@ -153,11 +142,8 @@ def federation():
 @cache
 def hog_of(part):
     """HOG and a constant, each row with length 1, of the training or the test images."""
-    from skimage.feature import hog
-
-    images = data()[0 if part == "train" else 2][..., 0]
-    rows = [np.append(hog(image, 9, (4, 4), (2, 2)), 1.0) for image in images]
-    rows = np.array(rows, np.float32)
+    rows = reading.hog(data()[0 if part == "train" else 2][..., 0])
+    rows = np.pad(rows, [(0, 0), (0, 1)], constant_values=1.0)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
@@ -203,13 +189,6 @@ def private():
 STAGES = {"members": members, "federated": federation, "private": private}
 
 
-def main(names):
-    session.begin()
-    if unknown := [name for name in names if name not in STAGES]:
-        sys.exit(f"no stage {', '.join(unknown)}; there are {', '.join(STAGES)}")
-    for name in names or STAGES:
-        STAGES[name]()
-
-
 if __name__ == "__main__":
-    main([name for name in sys.argv[1:] if name != "--smoke"])
+    names = [name for name in sys.argv[1:] if name != "--smoke"]
+    measuring.run_stages(STAGES, names, datasets.CACHE)
