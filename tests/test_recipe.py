@@ -1,4 +1,4 @@
-"""The script that measures lab 4 on all test images runs the lab itself, up to the saved network."""
+"""The script that measures lab 4 on all test images runs the lab up to the saved network."""
 
 import sys
 from pathlib import Path
