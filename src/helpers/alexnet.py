@@ -135,7 +135,7 @@ def alexnet28(
 
     Images are float32 from 0 to 1. Weights start from He's normal distribution and biases from 0:
     with the paper's start this small network stays at chance. The other options are those of
-    ``alexnet``. ``weights="fashion_mnist"`` loads what ``tools/make_checkpoint.py`` trained for 20 epochs.
+    ``alexnet``. ``weights="fashion_mnist"`` loads those of ``tools/make_checkpoint.py``, 20 epochs.
 
     Raises ``ValueError`` for an option that makes no sense, for an unknown ``weights``, or for
     options that change the shapes of the weights to load.
