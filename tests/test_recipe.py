@@ -23,7 +23,7 @@ def test_the_script_runs_the_lab_as_far_as_the_network_is_saved():
 
 
 def test_it_measures_the_network_that_a_run_has_left(tmp_path):
-    model = alexnet.alexnet28(weights="fashion_mnist", dropout=0.25)
+    model = alexnet.alexnet28(weights="fashion_mnist", dropout=0.5)
     (tmp_path / "anything").mkdir()
     model.save(tmp_path / "anything" / tool.SAVED)
     data = datasets.fashion_mnist("quick")
@@ -40,7 +40,7 @@ def test_lab_4_stays_an_alexnet():
     [source] = [c.source for c in notebook.cells if "network = keras.Sequential" in c.source]
     names = {"keras": keras}
     exec(source, names)
-    ours, book = names["network"], alexnet.alexnet28(dropout=0.25)
+    ours, book = names["network"], alexnet.alexnet28(dropout=0.5)
     kinds = [(type(layer), layer.output.shape) for layer in ours.layers]
     assert kinds == [(type(layer), layer.output.shape) for layer in book.layers[1:]]
     assert ours.count_params() == book.count_params() == 940_482
