@@ -13,7 +13,8 @@ Inside stand a static picture with its alt text, which is what a reader without 
 printer and an e-book get, and the caption. A nested ``{figure}`` or ``{labfigure}`` will do, too.
 What the figure needs from the labs comes from ``figure_data.py``, at build time, and travels in
 the page. Options: ``name``, ``width`` (of the static picture), ``question`` (stands above the
-figure) and ``scripts`` (modules of ``_static/figures/`` that are loaded before NAME's).
+figure), ``scripts`` (modules of ``_static/figures/`` that are loaded before NAME's) and ``view``
+(what the figure shows first, if it can show several things).
 
 Scripts and style sheet are loaded by the pages that use them, and by no others. They are classic
 scripts, so that a page opened from a file works too.
@@ -39,7 +40,7 @@ class Interactive(SphinxDirective):
     required_arguments = 1
     has_content = True
     option_spec = dict.fromkeys(
-        ("name", "width", "question", "scripts"), directives.unchanged_required
+        ("name", "width", "question", "scripts", "view"), directives.unchanged_required
     )
 
     def run(self):
@@ -92,6 +93,8 @@ class Interactive(SphinxDirective):
             raise self.error(f"the data of the figure {name}: {error.args[0]}") from error
         for file in files:
             self.env.note_dependency(str(file))
+        if "view" in self.options:
+            values = {**values, "view": self.options["view"]}
         text = json.dumps(values, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
         script = f'<script type="application/json" class="figure-data">{text}</script>'
         return [nodes.raw("", script, format="html")]

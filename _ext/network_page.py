@@ -2,7 +2,8 @@
 
 The scripts are ``helpers.page``'s. The network is the file that lab 11 makes, as base64 in a
 script, since a page opened from a disk may load nothing else; so neither stands in the repository
-twice. The script ``network`` comes with the page, engine and weights on the reader's first use.
+twice. The script ``network`` comes with the page, engine and weights on the reader's first use, and
+a robust network (lab 9) with the first attack.
 """
 
 import io
@@ -23,6 +24,7 @@ from helpers import page  # noqa: E402
 
 ASSETS = ROOT / "src" / "helpers" / "assets"
 PACKED, IMAGES = ASSETS / "alexnet28_fashion_mnist.axpk", ASSETS / "fashion_mnist_12000.npz"
+RIVAL = ASSETS / "robust_fashion_mnist.axpk"
 CLASSES = "T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag Ankle_boot"
 CLASSES = [name.replace("_", " ") for name in CLASSES.split()]
 interactive.MADE.add("network")
@@ -48,7 +50,8 @@ def settings():
     scripts = ["network-engine.js", "network-data.js"]
     packed = PACKED.read_bytes()
     values = page.settings(packed, CLASSES, samples(), name="AlexNet", scripts=scripts)
-    return values, [PACKED, IMAGES, *page.HERE.glob("*.*")]
+    values["rival"] = {"scripts": ["network-rival.js"]}
+    return values, [PACKED, RIVAL, IMAGES, *page.HERE.glob("*.*")]
 
 
 figure_data.DATA["network"] = settings
@@ -59,7 +62,7 @@ def write_scripts(app):
         return
     folder = Path(app.outdir, "_static", "figures")
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in page.asset_scripts(PACKED.read_bytes()).items():
+    for name, text in page.asset_scripts(PACKED.read_bytes(), RIVAL.read_bytes()).items():
         (folder / name).write_text(text, "utf-8")
 
 

@@ -1,4 +1,4 @@
-"""What the Makefile's own small programs say."""
+"""What the Makefile's own small programs say, and the table that the long measurements fill."""
 
 import importlib.util
 from pathlib import Path
@@ -76,3 +76,21 @@ def test_the_stand_in_for_colab_finds_the_address_in_the_set_up_cell(lab):
     changed = tool("colab").with_wheel(source, "/x/book.whl")
     assert "%pip install -q /x/book.whl" in changed and "github" not in changed
     assert len(changed.splitlines()) == len(source.splitlines())
+
+
+def test_a_table_of_runs_grows_and_is_found_again(tmp_path):
+    measuring = tool("measuring")
+    file = tmp_path / "runs.csv"
+    table = measuring.Table(file, ["name", "seed"], ["accuracy"])
+    table.add(["a, b", 0, "0.5"], ["c", 1, ""])
+    assert file.read_text() == 'name,seed,accuracy\n"a, b",0,0.5\nc,1,\n'
+    again = measuring.Table(file, ["name", "seed"], ["accuracy"])
+    again.add(["c", 2, 1])
+    assert ("a, b", 0) in again and ("c", "2") in again and ("c", 3) not in again
+    assert again.rows == measuring.Table(file, ["name", "seed"], ["accuracy"]).rows
+
+
+def test_an_unknown_stage_is_refused(tmp_path):
+    measuring = tool("measuring")
+    with pytest.raises(SystemExit, match="no stage two; there are one"):
+        measuring.run_stages({"one": print}, ["two"], tmp_path)

@@ -4,7 +4,7 @@ A plainer recipe than lab 04's and twice its epochs: batches of 64, a rate that 
 dropout 0.5. The first 9,000 of the 10,000 bundled training images train, the last 1,000 choose the
 epoch, the test images are not touched. Takes two minutes on two cores.
 
-Run it as `python tools/make_checkpoint.py [FILE]`; it prints the line for `datasets.ASSETS`.
+Run it as `python tools/make_checkpoint.py [FILE]`; it prints the line for `helpers.assets.FILES`.
 Another machine adds the same numbers in another order: the accuracy comes out alike, not each bit.
 """
 

@@ -89,12 +89,12 @@ def shown(lab):
     for cell in lab.cells:
         if is_solution(cell) or "setup" in cell.metadata.get("tags", []):
             continue
-        if cell.cell_type == "markdown" and re.match(r"#{1,3} ", cell.source):
-            sections.append([])
         if cell.cell_type == "markdown":
-            source = DETAILS.sub("", cell.source).strip()
-            if source:
-                sections[-1].append(new_markdown_cell(source))
+            for part in re.split(r"^(?=#{1,3} )", DETAILS.sub("", cell.source), flags=re.M):
+                if part.startswith("#"):
+                    sections.append([])
+                if part.strip():
+                    sections[-1].append(new_markdown_cell(part.strip()))
         elif any("image/png" in out.get("data", {}) for out in cell.get("outputs", [])):
             sections[-1].append(cell)
     return [section for section in sections if section]

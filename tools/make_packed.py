@@ -2,8 +2,8 @@
 
 The recipe of lab 11 with four versions of each image instead of two, from the bundled checkpoint,
 through ``bench_compression``. Takes a minute or three on two cores. Run it as
-`python tools/make_packed.py [FILE]`; it prints the line for `datasets.ASSETS`. Another machine adds
-the same numbers in another order: size and accuracy come out alike, not each bit.
+`python tools/make_packed.py [FILE]`; it prints the line for `helpers.assets.FILES`. Another machine
+adds the same numbers in another order: size and accuracy come out alike, not each bit.
 """
 
 import sys

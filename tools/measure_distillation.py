@@ -25,12 +25,12 @@ teacher's accuracy on them.
 """
 
 import argparse
-import csv
 import itertools
 import time
 from pathlib import Path
 
 import keras
+import measuring
 import numpy as np
 import tensorflow as tf
 
@@ -38,7 +38,7 @@ from helpers import alexnet, datasets, session, training
 
 TARGET = Path(datasets.__file__).parent / "assets" / "distillation.csv"
 CHOICE = ["experiment", "labels", "images", "view", "share", "temperature", "epochs", "seed"]
-COLUMNS = [*CHOICE, "validation", "test", "test_bundled", "agreement", "teacher"]
+RESULT = ["validation", "test", "test_bundled", "agreement", "teacher"]
 BATCH, STEPS, RATE = 100, 90, 5e-3
 VARIANTS = {"plain": 1, "shift": 20}
 
@@ -220,13 +220,8 @@ def main():
     parser.add_argument("--all", action="store_true", help="more runs than the bundled table has")
     options = parser.parse_args()
     session.begin(0)
-    done = set()
-    if TARGET.is_file():
-        with open(TARGET, newline="", encoding="utf-8") as file:
-            done = {tuple(row[c] for c in CHOICE) for row in csv.DictReader(file)}
-    else:
-        TARGET.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
-    todo = [run for run in runs(options.all) if tuple(map(str, run)) not in done]
+    table = measuring.Table(TARGET, CHOICE, RESULT)
+    todo = [run for run in runs(options.all) if run not in table]
     start, work = time.perf_counter(), Measurement(options.folder) if todo else None
     for run in todo:
         if time.perf_counter() - start > 60 * options.minutes:
@@ -234,8 +229,7 @@ def main():
             return
         began = time.perf_counter()
         row = [*run, *work.measure(*run)]
-        with open(TARGET, "a", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerow(row)
+        table.add(row)
         print(*row, f"{time.perf_counter() - began:.0f} s", flush=True)
     print("all runs are done")
 

@@ -12,17 +12,15 @@ rest of the full set. The 2,000 bundled test images say how good the result is. 
 one core of 2026.
 """
 
-import csv
 import sys
-import time
-import warnings
 from functools import cache, partial
 from pathlib import Path
 
+import measuring
 import numpy as np
 from PIL import Image
 
-from helpers import datasets, session, transfer
+from helpers import datasets, transfer
 from helpers.transfer import accuracy, begin_again
 
 ASSET = Path(__file__).resolve().parent.parent / "src" / "helpers" / "assets" / "transfer.csv"
@@ -143,37 +141,22 @@ def features_of(size):
 
 
 # One row a run
-
-
-def done():
-    if not ASSET.is_file():
-        return {}
-    with open(ASSET, newline="", encoding="utf-8") as file:
-        return {tuple(row[k] for k in KEY): row for row in csv.DictReader(file)}
-
-
-def record(key, result):
-    fresh = not ASSET.is_file()
-    with open(ASSET, "a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if fresh:
-            writer.writerow(KEY + RESULT)
-        numbers = [f"{r:.4f}" if isinstance(r, float) else r for r in result]
-        writer.writerow([*key, *numbers])
-    print(*key, *numbers, flush=True)
+TABLE = measuring.Table(ASSET, KEY, RESULT)
 
 
 def run(key, measure):
     """Measure unless the table has it; the key is text, as the table has it."""
     key = tuple(str(k) for k in key)
-    if key not in done():
-        record(key, measure())
-    return done()[key]
+    if key not in TABLE:
+        row = [*key, *(f"{r:.4f}" if isinstance(r, float) else r for r in measure())]
+        TABLE.add(row)
+        print(*row, flush=True)
+    return TABLE.rows[key]
 
 
 def best(what, size, layers, pooling, labels, settings, draws):
     """The setting with the best mean accuracy on validation over ``draws``."""
-    table = done()
+    table = TABLE.rows
 
     def score(setting):
         keys = [(what, size, layers, pooling, labels, d, setting) for d in draws]
@@ -609,18 +592,5 @@ def heads():
 STAGES = {f.__name__: f for f in (cut, more, labels, scratch, tuning, order, camera, heads)}
 
 
-def main(stages):
-    unknown = [s for s in stages if s not in STAGES]
-    if unknown:
-        sys.exit(f"no stage {', '.join(unknown)}; there are {', '.join(STAGES)}")
-    print(session.begin())
-    warnings.filterwarnings("ignore")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    for stage in stages or STAGES:
-        begun = time.time()
-        STAGES[stage]()
-        print(f"{stage}: {time.time() - begun:.0f} s", flush=True)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    measuring.run_stages(STAGES, sys.argv[1:], CACHE)

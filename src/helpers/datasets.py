@@ -9,24 +9,15 @@ import re
 import tempfile
 import warnings
 from collections import namedtuple
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from helpers import session
+from helpers.assets import FILES as ASSETS
 from helpers.words import shown
 
-# Every bundled file: size in bytes, SHA-256, name. assets/README.md names the origins.
-ASSETS = """
-3485137 1aaea774926bad5004a4f47fff3cb0802d32e893aa71e7056f23839e88b6a9d0 alexnet28_fashion_mnist.npz
-71042 d638240b0db71f3a36c1828c522f9e4d825817bfe23d09fa785a2ae06597453b alexnet28_fashion_mnist.axpk
-2378 9b2e5ec05a0412949dabf1af26a0bc4af70042acfd34a22b7d7735a4efe1159b distillation.csv
-5294731 ca1329108afc3aa397ff3368dd478c06afb766221210d78ecde25c805a2d16e3 fashion_mnist_12000.npz
-200528 21fdf1a957ed66f3831333956e57e8c8a450c1cb43c88d4dce7da9c267bd8c16 ilsvrc_classes.csv
-2780 c9832f651c77d723748f7674c2e8ddceeb2f598685762c5bc3c5cb55423583ec ilsvrc_results.csv
-115064 23ecdf5a596b09f8b68a2bce6f12ae3418fa0e575bd4151204282b5fe3cb4d74 transfer.csv
-"""
-ASSETS = {n: (int(s), d) for s, d, n in map(str.split, ASSETS.strip().splitlines())}
 FASHION_CLASSES = "T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag Ankle_boot"
 FASHION_CLASSES = [name.replace("_", " ") for name in FASHION_CLASSES.split()]
 PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
@@ -84,7 +75,7 @@ def check_file(path, size, digest, remedy):
 
 
 def asset_path(name):
-    """The ``Path`` of a bundled file, after checking its size and SHA-256 against ``ASSETS``.
+    """The ``Path`` of a bundled file, after checking its size and SHA-256.
 
     Raises ``ValueError`` for a name that is not in the table, ``DataError`` for a file that is
     missing, truncated or altered.
@@ -206,6 +197,12 @@ def photographs(*names):
             raise DataError(f"{path} is missing; install scikit-image, scikit-learn, matplotlib")
         found.append(Photograph(name, np.asarray(Image.open(path).convert("RGB")), credit))
     return found
+
+
+@cache
+def table_rows(name):
+    """The rows of a bundled table with a header, such as ``"drift.csv"``: dictionaries of text."""
+    return list(csv.DictReader(asset_path(name).read_text("utf-8").splitlines()))
 
 
 def ilsvrc_classes():

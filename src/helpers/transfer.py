@@ -4,8 +4,8 @@ The camera changes what a small network sees: ``CHANGES`` has functions of uint8
 (n, 28, 28).
 """
 
-import csv
 from collections import namedtuple
+from functools import cache
 
 import numpy as np
 
@@ -77,16 +77,13 @@ def _runs(setting, rows):
     return Runs(setting, np.array([int(row["draw"]) for row in rows]), *columns)
 
 
-_read = {}
-
-
+@cache
 def _places():
-    """The table's rows by place, read once."""
-    if not _read:
-        with open(datasets.asset_path(FILE), newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                _read.setdefault(tuple(row[name] for name in KEY), []).append(row)
-    return _read
+    """The table's rows by place."""
+    found = {}
+    for row in datasets.table_rows(FILE):
+        found.setdefault(tuple(row[name] for name in KEY), []).append(row)
+    return found
 
 
 # The camera of section 6. "as it was" is the control: other images, of the same kind.

@@ -209,6 +209,21 @@ def test_the_attack_deceives_it_and_says_so(open_page):
     assert not tab.errors
 
 
+def test_a_chapter_begins_with_the_attack_and_tries_it_on_a_robust_network(open_page):
+    tab = open_page("chapters/09-adversarial-examples.html", http=True)
+    asked = []
+    tab.on("request", lambda request: asked.append(request.url.rpartition("/")[2].split("?")[0]))
+    sample(tab, 9)
+    expect(tab.get_by_role("radio", name="Deceive it")).to_be_checked()
+    cards = tab.locator(".net-card figcaption")
+    expect(cards.nth(3)).to_contain_text("robust network: Bag")
+    expect(tab.locator(".net-explains")).to_contain_text("attacked in the same way, still says Bag")
+    assert "network-rival.js" in asked and not tab.errors
+    assert len(gzip.compress((FIGURES / "network-rival.js").read_bytes(), 6)) <= 60_000
+    tab.goto(tab.url.partition("#")[0] + "#network?sample=9&view=first")
+    expect(tab.get_by_role("radio", name="First layer")).to_be_checked()
+
+
 def test_two_maps_of_what_matters(open_page):
     tab = open_page("intro.html#network?sample=10&view=matters")
     expect(tab.locator(".net-card figcaption").nth(1)).to_have_text("slopes")

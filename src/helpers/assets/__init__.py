@@ -1,0 +1,19 @@
+"""The bundled data; README.md names the origin and the license of each file."""
+
+# Every file: size in bytes, SHA-256, name.
+FILES = """
+71042 d638240b0db71f3a36c1828c522f9e4d825817bfe23d09fa785a2ae06597453b alexnet28_fashion_mnist.axpk
+3485137 1aaea774926bad5004a4f47fff3cb0802d32e893aa71e7056f23839e88b6a9d0 alexnet28_fashion_mnist.npz
+2093 02b7870f11ab118da7e482084aaba7c8189e7f5a164ba21605f6dd6ed2138ef9 continual.csv
+2378 9b2e5ec05a0412949dabf1af26a0bc4af70042acfd34a22b7d7735a4efe1159b distillation.csv
+6544 eefebb63ea3fc114c350ecafad03a44e5cf1d8656a06a5c053e70a139f9f33d4 drift.csv
+10486 3bbc4cc138b9d1d3995be6873c6d91057cb396020ccf155fd8d19c4db9ea1568 explanations.csv
+5294731 ca1329108afc3aa397ff3368dd478c06afb766221210d78ecde25c805a2d16e3 fashion_mnist_12000.npz
+200528 21fdf1a957ed66f3831333956e57e8c8a450c1cb43c88d4dce7da9c267bd8c16 ilsvrc_classes.csv
+2780 c9832f651c77d723748f7674c2e8ddceeb2f598685762c5bc3c5cb55423583ec ilsvrc_results.csv
+39923 d9b92df5665d06449b196a29e8225a0b4594e1b5dce12e957c5a6cb5c8204898 robust_fashion_mnist.axpk
+618822 46db9045d95c1f14f728533214af3f99e21f13b779b1797b3c75745463737577 robust_fashion_mnist.npz
+67267 2e60891d3f987a2da7ba64f90cd1914d3dd9973068fbecb71140a347031d10b7 selfsupervision.csv
+115064 23ecdf5a596b09f8b68a2bce6f12ae3418fa0e575bd4151204282b5fe3cb4d74 transfer.csv
+"""
+FILES = {n: (int(s), d) for s, d, n in map(str.split, FILES.strip().splitlines())}

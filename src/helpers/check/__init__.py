@@ -60,8 +60,12 @@ ROOMS = [
     "training",  # lab 04
     "transfer",  # lab 07
     "examples",  # lab 07
+    "selfsupervised",  # lab 08
+    "attacks",  # lab 09
+    "explanations",  # lab 10
     "compression",  # lab 11
     "quantization",  # lab 12
+    "deployment",  # lab 13
 ]
 
 

@@ -139,12 +139,14 @@ def page(packed, class_names, samples=(), *, brightest=1.0, title="My network", 
     return places.sub(lambda place: parts[place[1]], read("template.html"))
 
 
-def asset_scripts(packed):
+def asset_scripts(packed, rival=None):
     """The files that the book's own figure needs: ``{name: text}``. The first is loaded with the
-    page, the others on the reader's first use."""
-    return {
+    page, the others on the reader's first use; the packed ``rival``, on which the attack is tried,
+    too, with the first attack."""
+    scripts = {
         "network.js": read(*FIGURE),
         "network-engine.js": read(*ENGINE),
         "network-data.js": data_script(packed),
         "network.css": read("figure.css"),
     }
+    return scripts if rival is None else scripts | {"network-rival.js": data_script(rival)}

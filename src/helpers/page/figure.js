@@ -24,7 +24,8 @@ window.ImageNetMoment.figure = function (element, config) {
   const pictures = samples.map(({ pixels }) => (
     Float32Array.from(bytesOf(pixels), (value) => (value / 255) * brightest)));
 
-  const state = { sample: null, strokes: [], view: "first", eps: 8, steps: 10, map: "slopes", fill: true };
+  const begins = (VIEWS.find(([key]) => key === config.view) || VIEWS[0])[0]; // the view to begin with
+  const state = { sample: null, strokes: [], view: begins, eps: 8, steps: 10, map: "slopes", fill: true };
   let photograph = null, invert = false; // a reader's own picture; it stays out of the address
   let network = null, loading = null, run = null, first = null, pen = null, turn = 0;
 
@@ -63,6 +64,18 @@ window.ImageNetMoment.figure = function (element, config) {
       + ` in ${kilobytes} kB and ${seconds} s: ${count.toLocaleString("en-US")} weights, whose checksum,`
       + ` ${digest}, is the one in its file. What you draw stays in the page.`;
   }
+
+  // A second network that the attack is tried on, too; loaded on the first attack, after the first
+  // network, since its script replaces that one's file.
+  let rivalLoading = null;
+  async function loadRival() {
+    if (!config.rival) return null;
+    await Promise.all(config.rival.scripts.map(script));
+    const { packedFile, layers, engine, packed } = window.ImageNetMoment;
+    const { Network } = engine(layers());
+    return new Network(await packedFile().unpack(bytesOf(packed)));
+  }
+  const rival = () => (rivalLoading = rivalLoading || loadRival());
 
   // --- the parts of the page ----------------------------------------------------------------------
   const canvas = h("canvas", {
@@ -248,7 +261,7 @@ window.ImageNetMoment.figure = function (element, config) {
       await (loading = loading || load());
       if (mine !== turn) return;
       const answered = answer(picture);
-      const [parts, text] = await views[state.view]({ network, run, first, state, picture, ...answered });
+      const [parts, text] = await views[state.view]({ network, run, first, rival, state, picture, ...answered });
       if (mine !== turn) return; // the reader has gone on meanwhile
       stage.replaceChildren(...parts);
       explains.textContent = text;
@@ -339,7 +352,9 @@ window.ImageNetMoment.figure = function (element, config) {
   const begin = () => {
     for (const element of document.querySelectorAll("figure.interactive-network")) {
       const config = JSON.parse(element.querySelector(".figure-data").textContent);
-      window.ImageNetMoment.figure(element, { ...config, scripts: config.scripts.map((name) => here + name) });
+      const beside = (names) => names.map((name) => here + name);
+      const rival = config.rival && { ...config.rival, scripts: beside(config.rival.scripts) };
+      window.ImageNetMoment.figure(element, { ...config, rival, scripts: beside(config.scripts) });
     }
   };
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", begin);

@@ -37,7 +37,7 @@ window.ImageNetMoment.views = function (tools) {
         + " a patch of cloth."];
     },
 
-    async attack({ network, run, state, picture, shares, winner }) {
+    async attack({ network, run, rival, state, picture, shares, winner }) {
       const box = (state.eps / 255) * brightest;
       const changed = await run("attack", picture, winner, box, state.steps, brightest);
       const after = network.softmax(network.forward(changed)), now = best(after);
@@ -56,7 +56,18 @@ window.ImageNetMoment.views = function (tools) {
       ];
       const held = now === winner ? `It still says ${classes[now]}, ${percent(after[now])}.`
         : `It now says ${classes[now]}, ${percent(after[now])}, and said ${classes[winner]} before.`;
-      return [cards, `${held} No pixel has changed by more than ${state.eps} of 255 steps of brightness. Each goes the`
+      const other = await rival();
+      let beside = "";
+      if (other) {
+        const own = best(other.forward(picture));
+        const moved = other.attack(picture, own, box, state.steps, brightest);
+        const chances = network.softmax(other.forward(moved)), said = best(chances);
+        cards.push(card(moved, `robust network: ${classes[said]}, ${percent(chances[said])}`, null,
+          "after the same attack on a robust network"));
+        beside = ` The robust network, attacked in the same way, ${said === own ? "still says" : "now says"}`
+          + ` ${classes[said]}${said === own ? "" : `, and said ${classes[own]} before`}.`;
+      }
+      return [cards, `${held}${beside} No pixel has changed by more than ${state.eps} of 255 steps of brightness. Each goes the`
         + " way that the gradient of the loss points, brighter or darker; the weights stay as they are."];
     },
 

@@ -1,0 +1,52 @@
+"""What the ``measure_*`` scripts share: a table that grows by a run, and stages to choose from.
+
+A run is written as it ends and what is in the table is not measured again, so a script may be
+stopped and started.
+"""
+
+import csv
+import sys
+import time
+import warnings
+from pathlib import Path
+
+from helpers import session
+
+
+class Table:
+    """A CSV file of runs. ``key`` and ``result`` are its columns; ``rows`` {key: row}, all text."""
+
+    def __init__(self, path, key, result):
+        self.path, self.key, self.columns, self.rows = Path(path), list(key), [*key, *result], {}
+        if self.path.is_file():
+            with open(self.path, newline="", encoding="utf-8") as file:
+                for row in csv.DictReader(file):
+                    self.rows[tuple(row[name] for name in key)] = row
+
+    def __contains__(self, key):
+        """Is there a run of this key? Its parts may be numbers."""
+        return tuple(map(str, key)) in self.rows
+
+    def add(self, *rows):
+        """Write whole rows, key and result, at the end of the file, all of them in one go."""
+        fresh = not self.path.is_file()
+        with open(self.path, "a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerows([self.columns, *rows] if fresh else rows)
+        for row in rows:
+            text = dict(zip(self.columns, map(str, row), strict=True))
+            self.rows[tuple(text[name] for name in self.key)] = text
+
+
+def run_stages(stages, wanted, cache):
+    """Run the ``wanted`` of ``stages`` {name: function}, by default all, and say how long each
+    took. ``cache`` is the folder for what they keep."""
+    if unknown := [s for s in wanted if s not in stages]:
+        sys.exit(f"no stage {', '.join(unknown)}; there are {', '.join(stages)}")
+    print(session.begin())
+    warnings.filterwarnings("ignore")
+    cache.mkdir(parents=True, exist_ok=True)
+    for stage in wanted or stages:
+        begun = time.time()
+        stages[stage]()
+        print(f"{stage}: {time.time() - begun:.0f} s", flush=True)
