@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 import nbformat
+import pytest
 
 from helpers import alexnet, datasets
 
@@ -47,3 +48,29 @@ def test_lab_4_stays_an_alexnet():
     for a, b in zip(ours.layers, book.layers[1:], strict=True):
         plain = [{k: v for k, v in x.get_config().items() if k != "name"} for x in (a, b)]
         assert plain[0] == plain[1]
+
+
+def test_the_table_has_five_seeds():
+    rows = datasets.table_rows(tool.ASSET.name)
+    assert [row["seed"] for row in rows] == list("01234")
+    assert all(0.8 < float(row[name]) < 1 for row in rows for name in tool.SETS)
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_a_run_that_a_lab_has_left_is_measured_and_not_made_again(tmp_path, monkeypatch, left):
+    asked, shares = [], dict.fromkeys(tool.SETS, 0.75)
+    monkeypatch.setattr(tool, "ASSET", tmp_path / "recipe.csv")
+    monkeypatch.setattr(tool, "images", lambda folder: {})
+    monkeypatch.setattr(tool, "train", lambda seed, folder: asked.append(seed))
+    monkeypatch.setattr(tool, "measured", lambda folder, sets: asked.append(folder) or shares)
+    options = ["--left", str(tmp_path)] * left
+    monkeypatch.setattr(sys, "argv", ["measure_recipe", "anywhere", "--seeds", "0", "3", *options])
+    tool.main()
+    if left:
+        assert asked == [tmp_path / "0", tmp_path / "3"]
+    else:
+        assert asked[::2] == [0, 3] and tmp_path not in map(Path, asked[1::2])
+    lines = tool.ASSET.read_text().splitlines()
+    assert lines == [f"seed,{','.join(tool.SETS)}", *(f"{k}" + ",0.7500" * 3 for k in (0, 3))]
+    tool.main()
+    assert len(asked) == (2 if left else 4), "what is in the table is not made again"

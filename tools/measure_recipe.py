@@ -1,27 +1,34 @@
-"""Measure the network of lab 4 on all 10,000 test images of Fashion-MNIST, over seeds.
+"""The table of lab 4's recipe on all 10,000 test images: ``python tools/measure_recipe.py``.
 
-    python tools/measure_recipe.py [FOLDER] [--seeds 0 1 2 3 4]
+The lab's cells up to the one that saves the network are run with seeds 0 to 4 (``BOOK_SEED``), so
+what is measured is the lab itself, and no copy of it. It trains on 9,000 of the 10,000 bundled
+training images and chooses on the other 1,000 (``validation``); the test images have chosen
+nothing. ``bundled`` is the share right of the 2,000 test images that travel with the book.
 
-The lab's cells up to the one that saves the network are run with each seed (`BOOK_SEED`), so what
-is measured is the lab itself, and no copy of it. FOLDER holds the four idx files of Fashion-MNIST
-(default: where Debian's package dataset-fashion-mnist puts them). The lab trains on 9,000 of the
-10,000 bundled training images and chooses on the other 1,000; the test images have chosen nothing.
-`bundled` is the accuracy on the 2,000 test images that travel with the book, which are harder than
-all 10,000 by about a point. Takes about two minutes a seed on two cores.
+    python tools/measure_recipe.py [FOLDER] [--seeds 0 1 2 3 4] [--left RUNS]
+
+FOLDER holds the four idx files of Fashion-MNIST (default: where Debian's package
+dataset-fashion-mnist puts them). A lab that ran with ``BOOK_SEED=3`` and ``TMPDIR=RUNS/3`` has left
+its network there; with ``--left RUNS`` it is measured and not trained again. Each run is added to
+``src/helpers/assets/recipe.csv`` as it ends, and one that is there is not made again. About two
+minutes a seed on one core of 2026. It prints the line for ``helpers.assets.FILES`` at the end.
 """
 
 import argparse
 import os
-import statistics
 import tempfile
 from pathlib import Path
 
+import measuring
 import nbformat
 from nbclient import NotebookClient
 
 from helpers import datasets, session
 
-LAB = Path(__file__).resolve().parent.parent / "notebooks" / "04-training-alexnet.ipynb"
+ROOT = Path(__file__).resolve().parent.parent
+LAB = ROOT / "notebooks" / "04-training-alexnet.ipynb"
+ASSET = ROOT / "src" / "helpers" / "assets" / "recipe.csv"
+SETS = ("validation", "bundled", "test")
 SAVED = "alexnet28.keras"
 
 
@@ -44,6 +51,7 @@ def measured(folder, sets):
     """The share of each set of images that the network below ``folder`` has right."""
     import keras
 
+    import helpers.alexnet  # noqa: F401 (the layers of the saved network)
     from helpers import training
 
     [path] = Path(folder).rglob(SAVED)
@@ -51,33 +59,38 @@ def measured(folder, sets):
     return {name: training.evaluate(model, *pair)[1] for name, pair in sets.items()}
 
 
+def images(folder):
+    """What is measured: ``{name of the set: (images, labels)}``."""
+    data, whole = datasets.fashion_mnist("quick"), datasets.read_idx_folder(folder)
+    held_out = data.train_images[9000:], data.train_labels[9000:]
+    test = whole["test_images"], whole["test_labels"]
+    return {"validation": held_out, "bundled": (data.test_images, data.test_labels), "test": test}
+
+
 def main():
     style = argparse.RawTextHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=style)
     parser.add_argument("folder", nargs="?", default=datasets.DEBIAN_FASHION_MNIST, type=Path)
     parser.add_argument("--seeds", nargs="+", type=int, default=range(5))
-    parser.add_argument("--trained", nargs="+", help="folders that runs of the lab have left")
+    parser.add_argument("--left", type=Path, help="what runs of the lab have left, by seed")
     options = parser.parse_args()
     print(session.begin())
-    import helpers.alexnet  # noqa: F401 (the layers of the saved network)
-
-    data, whole = datasets.fashion_mnist("quick"), datasets.read_idx_folder(options.folder)
-    sets = {
-        "validation": (data.train_images[9000:], data.train_labels[9000:]),
-        "bundled": (data.test_images, data.test_labels),
-        "all test images": (whole["test_images"], whole["test_labels"]),
-    }
-    rows = []
-    for seed in options.seeds if not options.trained else options.trained:
+    table, sets = measuring.Table(ASSET, ("seed",), SETS), images(options.folder)
+    for seed in options.seeds:
+        if (seed,) in table:
+            continue
         with tempfile.TemporaryDirectory() as folder:
-            if not options.trained:
+            if options.left:
+                folder = options.left / str(seed)
+            else:
                 train(seed, folder)
-            rows.append(measured(seed if options.trained else folder, sets))
-        print(
-            seed, *(f"{name} {share:.2%}" for name, share in rows[-1].items()), sep="  ", flush=True
-        )
-    for name in sets:
-        print(f"mean of {len(rows)}: {name} {statistics.mean(row[name] for row in rows):.2%}")
+            shares = measured(folder, sets)
+        table.add([seed, *(f"{shares[name]:.4f}" for name in SETS)])
+        print(seed, *(f"{name} {shares[name]:.2%}" for name in SETS), sep="  ", flush=True)
+    for name in SETS:
+        shares = [float(row[name]) for row in table.rows.values()]
+        print(f"{name}: {sum(shares) / len(shares):.2%}, mean of {len(shares)} runs")
+    print(ASSET.stat().st_size, datasets.file_hash(ASSET), ASSET.name)
 
 
 if __name__ == "__main__":
