@@ -50,6 +50,12 @@ def test_lab_4_stays_an_alexnet():
         assert plain[0] == plain[1]
 
 
+def test_the_table_has_five_seeds():
+    rows = datasets.table_rows(tool.ASSET.name)
+    assert [row["seed"] for row in rows] == list("01234")
+    assert all(0.8 < float(row[name]) < 1 for row in rows for name in tool.SETS)
+
+
 @pytest.mark.parametrize("left", [False, True])
 def test_a_run_that_a_lab_has_left_is_measured_and_not_made_again(tmp_path, monkeypatch, left):
     asked, shares = [], dict.fromkeys(tool.SETS, 0.75)
