@@ -21,7 +21,9 @@ def test_whole_gradient():
         lambda g, c: gradient_with_loops(g, c[::-1]),
     ]
     styles = [gradient_with_loops, lambda g, c: np.average(g, axis=0, weights=c)]
-    verify("whole_gradient", styles, wrong)
+    # A product does not mind its order, and the rows are as many as the counts.
+    same = ["line 3: arguments exchanged in zip(", "line 3: no strict in zip("]
+    verify("whole_gradient", styles, wrong, equivalent=same)
 
 
 def ring_with_messages(vectors):
