@@ -61,6 +61,7 @@ def speed():
     for again in range(ROUNDS):  # in turns, so that a slow minute meets all of them
         for name in workers.NETWORKS:
             for count in (1, 2, 4):
+
                 def median(name=name, count=count):
                     return float(np.median(workers.run(count, name, STEPS)[1][5:]))
 
@@ -78,6 +79,7 @@ def width():
     parts = data()
     for seed in SEEDS:
         for units in WIDTHS:
+
             def run(units=units, seed=seed):
                 return trained(parts, 10_000, seed, width=units)
 
@@ -94,6 +96,7 @@ def batch():
                 ("linear", RATE * size / BASE, 0.05),
                 ("square root", RATE * (size / BASE) ** 0.5, 0.05),
             ):
+
                 def run(size=size, rate=rate, warm=warm, seed=seed):
                     return trained(parts, 10_000, seed, batch=size, rate=rate, warm=warm)
 

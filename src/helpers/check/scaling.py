@@ -17,19 +17,19 @@ def whole_gradient(gradients, counts):
 def ring_all_reduce(vectors):
     """The sum of all rows, at every worker, and how many numbers each worker has sent for it."""
     workers, n = vectors.shape
-    parts = vectors.reshape(workers, workers, n // workers).copy()
+    held = vectors.reshape(workers, workers, n // workers).copy()  # worker, part, number
     sent = 0
-    for lap in range(workers - 1):  # worker u adds to what it got and hands it on
-        going = [parts[u, (u - lap) % workers].copy() for u in range(workers)]
+    for lap in range(workers - 1):  # worker u sends a part on; the next one adds it to its own
         for u in range(workers):
-            parts[(u + 1) % workers, (u - lap) % workers] += going[u]
+            part = (u - lap) % workers
+            held[(u + 1) % workers, part] += held[u, part]
         sent += n // workers
     for lap in range(workers - 1):  # worker u has the whole sum of part u + 1
-        going = [parts[u, (u + 1 - lap) % workers].copy() for u in range(workers)]
         for u in range(workers):
-            parts[(u + 1) % workers, (u + 1 - lap) % workers] = going[u]
+            part = (u + 1 - lap) % workers
+            held[(u + 1) % workers, part] = held[u, part]
         sent += n // workers
-    return parts.reshape(workers, n), sent
+    return held.reshape(workers, n), sent
 
 
 def power_law(sizes, errors):
@@ -77,23 +77,16 @@ def _sent(vectors):
     return 2 * (len(vectors) - 1) * (vectors.shape[1] // len(vectors))
 
 
-def _laps(vectors, first=True, again=False, early=False):
-    """The ring with a lap left out, the second lap adding, or no copies of what is sent."""
+def _laps(vectors, again):
+    """The ring with its second time around left out (0), or adding once more (1)."""
     workers, n = vectors.shape
-    parts, sent = vectors.reshape(workers, workers, n // workers).copy(), 0
-    for lap in range(workers - 1):
-        going = [parts[u, (u - lap) % workers] for u in range(workers)]
-        going = going if early else [part.copy() for part in going]
+    held, sent = vectors.reshape(workers, workers, n // workers).copy(), 0
+    for lap in range((workers - 1) * (1 + again)):
         for u in range(workers):
-            parts[(u + 1) % workers, (u - lap) % workers] += going[u]
+            part = (u - lap) % workers
+            held[(u + 1) % workers, part] += held[u, part]
         sent += n // workers
-    for lap in range(0 if first else workers - 1):
-        going = [parts[u, (u + 1 - lap) % workers].copy() for u in range(workers)]
-        for u in range(workers):
-            place = (u + 1) % workers, (u + 1 - lap) % workers
-            parts[place] = parts[place] + going[u] if again else going[u]
-        sent += n // workers
-    return parts.reshape(workers, n), sent
+    return held.reshape(workers, n), sent
 
 
 def _line(x, y):
@@ -126,14 +119,11 @@ CHECKS = [
         "the counts are squared": lambda g, c: c**2 @ g / (c**2).sum(),
     }),
     Check("ring_all_reduce", ring_all_reduce, ring_cases, {
-        "the sums are complete, but not handed on: a second time around is missing": _laps,
+        "the sums are complete, but not handed on: a second time around is missing": (
+            lambda v: _laps(v, 0)
+        ),
         "the mean comes out, not the sum": lambda v: (_sums(v) / len(v), _sent(v)),
-        "the second time around adds, where it should overwrite": lambda v: _laps(
-            v, first=False, again=True
-        ),
-        "what has just come in is sent on in the same round: copy first, then add": lambda v: _laps(
-            v, first=False, early=True
-        ),
+        "the second time around adds, where it should overwrite": lambda v: _laps(v, 1),
         "only one of the two times around is counted": lambda v: (_sums(v), _sent(v) // 2),
         "what all workers send is counted, not what each sends": lambda v: (
             _sums(v), _sent(v) * len(v),

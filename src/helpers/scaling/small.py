@@ -50,7 +50,9 @@ def train(x, y, *, width=100, seed=0, batch=64, rate=0.05, seen=120_000, warm=0.
         for step in range(steps):
             rows = order[step * batch : (step + 1) * batch]
             now = np.float32(rate_at(step, steps, rate, max(1, round(warm * steps))))
-            for w, v, g in zip(weights, velocity, gradients(weights, x[rows], y[rows]), strict=True):
+            for w, v, g in zip(
+                weights, velocity, gradients(weights, x[rows], y[rows]), strict=True
+            ):
                 v *= MOMENTUM
                 v -= now * g
                 w += v

@@ -31,7 +31,9 @@ def network(name):
     keras.utils.set_random_seed(14)
     if name == "dense":
         hidden = [layers.Dense(2048, activation="relu"), layers.Dense(2048, activation="relu")]
-        return keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), *hidden, layers.Dense(10)])
+        return keras.Sequential(
+            [keras.Input((28, 28, 1)), layers.Flatten(), *hidden, layers.Dense(10)]
+        )
     stages = [
         layers.Conv2D(32, 3, padding="same", activation="relu"),
         layers.MaxPooling2D(),
@@ -48,7 +50,10 @@ def batches(steps):
     data = datasets.fashion_mnist("quick")
     for step in range(steps):
         rows = np.random.default_rng([14, step]).permutation(len(data.train_images))[:BATCH]
-        yield np.float32(data.train_images[rows, ..., None]) / 255, data.train_labels[rows].astype(int)
+        yield (
+            np.float32(data.train_images[rows, ..., None]) / 255,
+            data.train_labels[rows].astype(int),
+        )
 
 
 def train(strategy, name, steps, rank=0, workers=1):
@@ -100,7 +105,9 @@ def run(count, name="conv", steps=5):
             for rank, process in enumerate(processes):
                 if process.poll() != 0:
                     told = (folder / f"{rank}.log").read_text(errors="replace")[-1500:]
-                    raise RuntimeError(f"worker {rank} of {count} ended with {process.poll()}: {told}")
+                    raise RuntimeError(
+                        f"worker {rank} of {count} ended with {process.poll()}: {told}"
+                    )
         finally:
             for process in processes:
                 process.kill()
