@@ -17,7 +17,7 @@ for block in re.split(r"^# %%", (HERE / "14-lab.txt").read_text("utf-8"), flags=
         continue
     cell = nf.v4.new_code_cell(body)
     if tags := re.search(r"tags=(\[.*?\])", head):
-        cell.metadata["tags"] = eval(tags[1])
+        cell.metadata["tags"] = json.loads(tags[1])
     if alt := re.search(r'alt="(.*?)"', head):
         cell.metadata["mystnb"] = {"image": {"alt": alt[1]}}
     if "cellView" in head:
@@ -30,10 +30,18 @@ notebook.metadata = {
 }
 for i, cell in enumerate(cells):
     cell["id"] = f"cell-{i:03d}"
-target = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parents[1] / "notebooks/14-scaling-out.ipynb"
+target = (
+    Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parents[1] / "notebooks/14-scaling-out.ipynb"
+)
 nf.write(notebook, target)
 code = [c for c in cells if c.cell_type == "code"]
-print(len(cells), "cells,", sum(len(c.source.splitlines()) for c in code), "lines of code;", "longest:")
+print(
+    len(cells),
+    "cells,",
+    sum(len(c.source.splitlines()) for c in code),
+    "lines of code;",
+    "longest:",
+)
 for c in sorted(code, key=lambda c: -len([x for x in c.source.splitlines() if x.strip()]))[:12]:
     n = len([x for x in c.source.splitlines() if x.strip()])
     wide = [x for x in c.source.splitlines() if len(x) > 100]

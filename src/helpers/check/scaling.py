@@ -33,7 +33,7 @@ def ring_all_reduce(vectors):
 
 
 def power_law(sizes, errors):
-    """``exponent`` and ``factor`` of error = factor · size ** −exponent, by least squares in logs."""
+    """exponent and factor of error = factor · size ** −exponent: least squares of the logs."""
     slope, height = np.polyfit(np.log(sizes), np.log(errors), 1)
     return -slope, np.exp(height)
 

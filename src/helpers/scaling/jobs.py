@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image
 
 CLASSES = ("n01440764", "n02084071", "n04037443")
-FLAGS = "--batch 6 --width 0.05 --save-every 1 --rate 0.001".split()
+FLAGS = ["--batch", "6", "--width", "0.05", "--save-every", "1", "--rate", "0.001"]
 
 
 def pictures(root, rng, train=4, val=1):
-    """Write ``train`` and ``val`` pictures of three classes, told apart by color, below ``root``."""
+    """Write ``train`` and ``val`` pictures of three classes, one color each, below ``root``."""
     for split, count in (("train", train), ("val", val)):
         for k, name in enumerate(CLASSES):
             (root / split / name).mkdir(parents=True)

@@ -57,7 +57,7 @@ def batches(steps):
 
 
 def train(strategy, name, steps, rank=0, workers=1):
-    """``steps`` steps on this worker's part of each batch: the weights, and seconds of each step."""
+    """``steps`` steps on this worker's part of each batch: the weights, and each step's seconds."""
     import keras
     import tensorflow as tf
 
@@ -98,16 +98,13 @@ def run(count, name="conv", steps=5):
         processes = [_start(folder, ports, rank, name, steps) for rank in range(count)]
         end = time.monotonic() + 60 * MINUTES
         try:
-            while any(p.poll() is None for p in processes):
-                if time.monotonic() > end or any(p.poll() for p in processes):
+            # The first one writes the weights after the last step; the others have then done theirs.
+            while processes[0].poll() is None and time.monotonic() < end:
+                if any(process.poll() for process in processes):
                     break
                 time.sleep(0.05)
-            for rank, process in enumerate(processes):
-                if process.poll() != 0:
-                    told = (folder / f"{rank}.log").read_text(errors="replace")[-1500:]
-                    raise RuntimeError(
-                        f"worker {rank} of {count} ended with {process.poll()}: {told}"
-                    )
+            if processes[0].poll() != 0:
+                raise RuntimeError(_told(folder, processes))
         finally:
             for process in processes:
                 process.kill()
@@ -125,6 +122,14 @@ def _start(folder, ports, rank, name, steps):
     command = [sys.executable, "-m", "helpers.scaling.workers", str(folder), name, str(steps)]
     with open(folder / f"{rank}.log", "w") as log:
         return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+
+def _told(folder, processes):
+    """What went wrong: the worker that failed, or the first if none has ended, and its last words."""
+    rank = next((k for k, process in enumerate(processes) if process.poll()), 0)
+    code, log = processes[rank].poll(), folder / f"{rank}.log"
+    how = f"ended with {code}" if code is not None else f"took over {MINUTES} minutes"
+    return f"worker {rank} of {len(processes)} {how}: {log.read_text(errors='replace')[-1500:]}"
 
 
 def _free_ports(count):
@@ -152,7 +157,7 @@ def main(folder, name, steps):
 
 
 if __name__ == "__main__":
-    import keras  # noqa: F401  (before the determinism of operations is asked for)
+    import keras
 
     keras.utils.set_random_seed(0)
     main(*sys.argv[1:])
