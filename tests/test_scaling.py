@@ -1,12 +1,21 @@
 """``helpers.scaling``: gradients, the schedule, the law and its interval, the model of speed, the
-workers on this machine, and the table that the lab reads."""
+workers on this machine, the table that the lab reads, and the recipes of chapter 14."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from helpers import scaling
 from helpers.datasets import asset_path
+from helpers.imagenet.cluster import cluster
 from helpers.scaling import jobs, laws, small, speed, workers
+
+CHAPTER = Path(__file__).resolve().parent.parent / "chapters" / "14-scaling-out.md"
 
 
 def test_the_gradients_are_those_of_central_differences():
@@ -34,8 +43,7 @@ def test_the_rate_rises_to_its_peak_and_falls_to_nothing():
     assert rates[0] == pytest.approx(0.04) and rates[9] == pytest.approx(0.4)
     assert max(rates) == pytest.approx(0.4) and rates[55] == pytest.approx(0.2)
     assert 0 < rates[-1] < 0.005
-    assert all(a < b for a, b in zip(rates[:9], rates[1:10], strict=True))
-    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert np.all(np.diff(rates[:10]) > 0) and np.all(np.diff(rates[10:]) < 0)
 
 
 def blobs(count, seed):
@@ -137,6 +145,54 @@ def test_the_table_is_whole():
     images, width, batch = (scaling.runs(stage) for stage in ("images", "width", "batch"))
     assert {len(v) for runs in (images, width, batch) for v in runs.values()} == {5}
     assert len(images) == 10 and len(width) == 8 and len(batch) == 16
-    assert all(0.05 < v.min() and v.max() <= 0.9 for v in (*images.values(), *width.values()))
-    assert set(scaling.seconds()) == {(n, c) for n in workers.NETWORKS for c in (1, 2, 4)}
+    assert all(v.min() > 0.05 and v.max() <= 0.9 for v in (*images.values(), *width.values()))
+    wanted = {(name, count) for name in workers.NETWORKS for count in (1, 2, 4)}
+    assert scaling.seconds().keys() == wanted
     assert scaling.cores() >= 1
+
+
+# The recipes: no cluster is at hand, but what they tell each worker can be read.
+
+
+def recipe(language, word):
+    blocks = re.findall(rf"```{language}\n(.*?)```", CHAPTER.read_text("utf-8"), re.S)
+    return next(block for block in blocks if word in block)
+
+
+def told(script, folder, monkeypatch, **variables):
+    """What ``helpers.imagenet`` reads from the ``TF_CONFIG`` with which ``script`` calls it."""
+    (folder / "python").write_text('#!/bin/sh\nprintf %s "$TF_CONFIG"\n')
+    (folder / "python").chmod(0o755)
+    environment = {**os.environ, **variables, "PATH": f"{folder}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    monkeypatch.setenv("TF_CONFIG", done.stdout)
+    return cluster()
+
+
+def test_the_recipe_for_slurm_tells_each_worker_who_it_is(tmp_path, monkeypatch):
+    stand_ins = {"scontrol": "printf 'node-a\\nnode-b\\n'", "srun": '"$@"'}
+    for name, body in stand_ins.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    script = recipe("bash", "#SBATCH")
+    for rank in (0, 1):
+        found = told(script, tmp_path, monkeypatch, SLURM_PROCID=str(rank), SLURM_JOB_NODELIST="x")
+        assert found == (["node-a:12345", "node-b:12345"], rank)
+
+
+def test_the_recipe_for_kubernetes_names_its_pods_and_tells_them_who_they_are(
+    tmp_path, monkeypatch
+):
+    service, job = yaml.safe_load_all(recipe("yaml", "kind: Job"))
+    name, spec = job["metadata"]["name"], job["spec"]
+    assert service["spec"]["clusterIP"] == "None" and spec["completionMode"] == "Indexed"
+    assert service["spec"]["selector"] == {"job-name": name}
+    assert spec["template"]["spec"]["subdomain"] == service["metadata"]["name"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert container["command"] == ["bash", "-c"]
+    pods = [f"{name}-{k}.{service['metadata']['name']}:12345" for k in range(spec["completions"])]
+    for rank in range(spec["parallelism"]):
+        found = told(container["args"][0], tmp_path, monkeypatch, JOB_COMPLETION_INDEX=str(rank))
+        assert found == (pods, rank)

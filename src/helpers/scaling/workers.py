@@ -98,7 +98,7 @@ def run(count, name="conv", steps=5):
         processes = [_start(folder, ports, rank, name, steps) for rank in range(count)]
         end = time.monotonic() + 60 * MINUTES
         try:
-            # The first one writes the weights after the last step; the others have then done theirs.
+            # The first writes the weights after the last step, and then the others are done, too.
             while processes[0].poll() is None and time.monotonic() < end:
                 if any(process.poll() for process in processes):
                     break
@@ -125,7 +125,7 @@ def _start(folder, ports, rank, name, steps):
 
 
 def _told(folder, processes):
-    """What went wrong: the worker that failed, or the first if none has ended, and its last words."""
+    """What went wrong: the worker that failed, or the first if none has, and its last words."""
     rank = next((k for k, process in enumerate(processes) if process.poll()), 0)
     code, log = processes[rank].poll(), folder / f"{rank}.log"
     how = f"ended with {code}" if code is not None else f"took over {MINUTES} minutes"
