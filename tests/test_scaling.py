@@ -144,7 +144,7 @@ def test_the_table_is_whole():
     asset_path(scaling.TABLE)  # its size and checksum
     images, width, batch = (scaling.runs(stage) for stage in ("images", "width", "batch"))
     assert {len(v) for runs in (images, width, batch) for v in runs.values()} == {5}
-    assert len(images) == 10 and len(width) == 8 and len(batch) == 16
+    assert len(images) == 11 and len(width) == 8 and len(batch) == 16
     assert all(v.min() > 0.05 and v.max() <= 0.9 for v in (*images.values(), *width.values()))
     wanted = {(name, count) for name in workers.NETWORKS for count in (1, 2, 4)}
     assert scaling.seconds().keys() == wanted

@@ -36,13 +36,18 @@ def start(width, seed, pixels=196):
     return [np.float32(a) for pair in arrays for a in pair]
 
 
-def train(x, y, *, width=100, seed=0, batch=64, rate=0.05, seen=120_000, warm=0.05):
-    """Train on ``seen`` images, pass after pass over ``x``, and return the weights.
+def seen_of(count):
+    """How many images a run with ``count`` different ones looks at: 40 passes, or 80,000."""
+    return max(80_000, 40 * count)
+
+
+def train(x, y, *, width=100, seed=0, batch=64, rate=0.1, seen=None, warm=0.05):
+    """Train on ``seen`` images (``seen_of``), pass after pass over ``x``; returns the weights.
 
     rate   the highest; it rises to it over ``warm``, a share of the steps, and falls to 0
     """
     rng, weights = np.random.default_rng([15, seed]), start(width, seed, x.shape[1])
-    steps = max(1, seen // batch)
+    steps = max(1, (seen or seen_of(len(x))) // batch)
     passes = -(-steps * batch // len(x))
     order = np.concatenate([rng.permutation(len(x)) for _ in range(passes)])
     velocity = [np.zeros_like(w) for w in weights]
