@@ -9,8 +9,8 @@ width    error against width, 4 to 1,024, five seeds (x: images, y: width)
 batch    error against batch and rate, five seeds (x: batch, y: rate)
 
 All but ``speed`` train ``helpers.scaling.small`` on the full Fashion-MNIST and count errors on its
-10,000 test images. About ten minutes on one quiet core of 2026, by its parts. It prints the line for
-``helpers.assets.FILES`` at the end.
+10,000 test images. About ten minutes on one quiet core of 2026, reckoned from its parts. It prints
+the line for ``helpers.assets.FILES`` at the end.
 """
 
 import os
