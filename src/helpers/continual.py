@@ -56,13 +56,10 @@ class Network:
         the loss, with labels that are drawn from the network's own probabilities. The gradient of
         one image is an outer product, so its square is the product of the squares.
         """
-        w1, b1, w2, _ = self.weights
+        w1, b1, w2, b2 = self.weights
         hidden = np.maximum(x @ w1 + b1, 0)
-        z = self.logits(x)
-        drawn = (z + rng.gumbel(size=z.shape)).argmax(axis=1)
-        dz = np.exp(z - z.max(axis=1, keepdims=True))
-        dz /= dz.sum(axis=1, keepdims=True)
-        dz[np.arange(len(x)), drawn] -= 1
+        z = hidden @ w2 + b2
+        dz = _errors(z, (z + rng.gumbel(size=z.shape)).argmax(axis=1))
         dh = (dz @ w2.T) * (hidden > 0)
         squares = [(np.float32(a) ** 2).T @ g**2 / len(x) for a, g in ((x, dh), (hidden, dz))]
         return squares[0], (dh**2).mean(axis=0), squares[1], (dz**2).mean(axis=0)
@@ -70,11 +67,7 @@ class Network:
     def _step(self, x, y, springs=None):
         w1, b1, w2, b2 = self.weights
         hidden = np.maximum(x @ w1 + b1, 0)
-        z = hidden @ w2 + b2
-        dz = np.exp(z - z.max(axis=1, keepdims=True))
-        dz /= dz.sum(axis=1, keepdims=True)
-        dz[np.arange(len(y)), y] -= 1
-        dz /= len(y)
+        dz = _errors(hidden @ w2 + b2, y) / len(y)
         dh = (dz @ w2.T) * (hidden > 0)
         self.steps += 1
         rate = RATE * np.sqrt(1 - 0.999**self.steps) / (1 - 0.9**self.steps)
@@ -86,6 +79,14 @@ class Network:
             m += 0.1 * (g - m)
             v += 0.001 * (g * g - v)
             w -= np.float32(rate) * m / (np.sqrt(v) + np.float32(1e-7))
+
+
+def _errors(z, y):
+    """Softmax of the logits minus the labels as one-hot rows: each image's gradient at z."""
+    dz = np.exp(z - z.max(axis=1, keepdims=True))
+    dz /= dz.sum(axis=1, keepdims=True)
+    dz[np.arange(len(y)), y] -= 1
+    return dz
 
 
 def shrunk(images):

@@ -13,7 +13,7 @@ FILES = """
 2780 c9832f651c77d723748f7674c2e8ddceeb2f598685762c5bc3c5cb55423583ec ilsvrc_results.csv
 39923 d9b92df5665d06449b196a29e8225a0b4594e1b5dce12e957c5a6cb5c8204898 robust_fashion_mnist.axpk
 618822 46db9045d95c1f14f728533214af3f99e21f13b779b1797b3c75745463737577 robust_fashion_mnist.npz
-67267 2e60891d3f987a2da7ba64f90cd1914d3dd9973068fbecb71140a347031d10b7 selfsupervision.csv
+143788 f18d5f240be9895310ce335ac1a43f06860b3c481469208dbc3e69295065b228 selfsupervision.csv
 115064 23ecdf5a596b09f8b68a2bce6f12ae3418fa0e575bd4151204282b5fe3cb4d74 transfer.csv
 """
 FILES = {n: (int(s), d) for s, d, n in map(str.split, FILES.strip().splitlines())}

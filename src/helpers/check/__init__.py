@@ -58,6 +58,8 @@ ROOMS = [
     "convolution",  # lab 02
     "backward",  # lab 03
     "training",  # lab 04
+    "blocks",  # lab 06
+    "architecture",  # lab 06
     "transfer",  # lab 07
     "examples",  # lab 07
     "selfsupervised",  # lab 08
@@ -67,6 +69,7 @@ ROOMS = [
     "quantization",  # lab 12
     "deployment",  # lab 13
     "scaling",  # lab 14
+    "privacy",  # lab 15
 ]
 
 
