@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCRIPTS = ROOT / "_static" / "figures"
@@ -229,8 +230,9 @@ def test_a_figure_can_be_turned_by_keyboard_alone(alone, name):
     off = figure.locator("button:disabled").count()
     assert len(seen) >= total - radios + groups - off, f"Tab reaches only {seen}"
     page.wait_for_function("name => location.hash.startsWith(`#${name}?`)", arg=name)
-    status = figure.locator("[role=status]")
-    assert status.text_content() == figure.locator(".figure-says").text_content() != ""
+    said = figure.locator(".figure-says").text_content()
+    assert said  # and is told, once the figure has rested for a moment
+    expect(figure.locator("[role=status]")).to_have_text(said, timeout=20_000)
 
 
 @EACH

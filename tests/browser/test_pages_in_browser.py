@@ -43,9 +43,14 @@ new PerformanceObserver(list => {
 }).observe({type: "layout-shift", buffered: true});
 """
 SCROLL = """async () => {
+    // A frame drawn, or 0.3 s: a browser without a screen may draw none, and say nothing.
+    const frame = () => new Promise(done => {
+        requestAnimationFrame(() => requestAnimationFrame(done));
+        setTimeout(done, 300);
+    });
     for (let y = 0; y < document.body.scrollHeight; y += 1500) {
         scrollTo(0, y);
-        await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+        await frame();
     }
     // What is not shown, as a figure's static picture beside its drawing, is never loaded.
     const late = [...document.images].filter(i => i.loading == "lazy" && i.getClientRects().length);
