@@ -56,6 +56,20 @@ def batches(steps):
         )
 
 
+def devices(count):
+    """The strategy for ``count`` logical CPUs of this process.
+
+    The sum is formed on one of them: TensorFlow's own all-reduce between CPUs refuses a second
+    number of devices in the same process.
+    """
+    import tensorflow as tf
+
+    if count == 1:
+        return tf.distribute.get_strategy()
+    places = [f"CPU:{i}" for i in range(count)]
+    return tf.distribute.MirroredStrategy(places, tf.distribute.ReductionToOneDevice())
+
+
 def train(strategy, name, steps, rank=0, workers=1):
     """``steps`` steps on this worker's part of each batch: the weights, and each step's seconds."""
     import keras
