@@ -68,6 +68,7 @@ ROOMS = [
     "compression",  # lab 11
     "quantization",  # lab 12
     "deployment",  # lab 13
+    "scaling",  # lab 14
     "privacy",  # lab 15
 ]
 
