@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from helpers.words import shown
+
 BATCH, RATE, MOMENTUM = 64, 0.02, 0.9
 NETWORKS = ("conv", "dense")
 MINUTES = 3  # that a run may last
@@ -27,7 +29,7 @@ def network(name):
     from keras import layers
 
     if name not in NETWORKS:
-        raise ValueError(f"network {name!r}; there are {', '.join(NETWORKS)}")
+        raise ValueError(f"network {shown(name)}; there are {', '.join(NETWORKS)}")
     keras.utils.set_random_seed(14)
     if name == "dense":
         hidden = [layers.Dense(2048, activation="relu"), layers.Dense(2048, activation="relu")]
@@ -102,7 +104,7 @@ def train(strategy, name, steps, rank=0, workers=1):
 def run(count, name="conv", steps=5):
     """Train with ``count`` processes on this machine; the first one's weights, seconds a step.
 
-    Raises ``RuntimeError`` with the end of a worker's log if one fails or all take too long.
+    Raises ``RuntimeError`` with the last line of a worker's log if one fails or all take too long.
     """
     if count < 1 or BATCH % count:
         raise ValueError(f"{count} workers cannot share a batch of {BATCH} evenly")
@@ -139,11 +141,12 @@ def _start(folder, ports, rank, name, steps):
 
 
 def _told(folder, processes):
-    """What went wrong: the worker that failed, or the first if none has, and its last words."""
+    """What went wrong: the worker that failed, or the first if none has, and its last line."""
     rank = next((k for k, process in enumerate(processes) if process.poll()), 0)
     code, log = processes[rank].poll(), folder / f"{rank}.log"
     how = f"ended with {code}" if code is not None else f"took over {MINUTES} minutes"
-    return f"worker {rank} of {len(processes)} {how}: {log.read_text(errors='replace')[-1500:]}"
+    lines = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+    return f"worker {rank} of {len(processes)} {how}: {lines[-1][-500:]}"
 
 
 def _free_ports(count):
