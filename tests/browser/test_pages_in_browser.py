@@ -185,7 +185,7 @@ def test_searching_finds_a_page_from_the_disk(open_page):
 def test_equations_stand_in_the_mathematical_font(open_page):
     """Sums are larger in a displayed equation, and brackets grow around a fraction."""
     page = open_page("chapters/03-backward-pass.html", http=True, wait="networkidle")
-    page.wait_for_function("document.fonts.check('16px \"Book Math\"')")
+    page.wait_for_function("document.fonts.check('16px \"Book Math\"')", polling=100)
     sizes = page.evaluate(
         """() => [".bd-article p math", ".bd-article div.math math"].map(place =>
             Math.max(...[...document.querySelectorAll(place + " mo")]
