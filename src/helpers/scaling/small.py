@@ -5,6 +5,9 @@ Images are rows (n, 196) from 0 to 1, as ``continual.shrunk`` makes them.
 
 import numpy as np
 
+from helpers import hidden_layer
+from helpers.hidden_layer import gradients
+
 MOMENTUM = np.float32(0.9)
 
 
@@ -15,25 +18,9 @@ def rate_at(step, steps, peak, warm):
     return peak * min(rising, falling)
 
 
-def gradients(weights, x, y):
-    """Gradient of the mean cross-entropy by each of the four arrays ``[w1, b1, w2, b2]``."""
-    w1, b1, w2, b2 = weights
-    hidden = np.maximum(x @ w1 + b1, 0)
-    z = hidden @ w2 + b2
-    dz = np.exp(z - z.max(axis=1, keepdims=True))
-    dz /= dz.sum(axis=1, keepdims=True)
-    dz[np.arange(len(y)), y] -= 1
-    dz /= len(y)
-    dh = (dz @ w2.T) * (hidden > 0)
-    return [x.T @ dh, dh.sum(axis=0), hidden.T @ dz, dz.sum(axis=0)]
-
-
 def start(width, seed, pixels=196):
-    """The weights before training, float32: He's for the kernels, zeros for the biases."""
-    rng = np.random.default_rng([14, seed])
-    sizes = ((pixels, width), (width, 10))
-    arrays = [(rng.normal(0, np.sqrt(2 / m), (m, n)), np.zeros(n)) for m, n in sizes]
-    return [np.float32(a) for pair in arrays for a in pair]
+    """The weights before training: four float32 arrays that follow from the seed."""
+    return hidden_layer.start(np.random.default_rng([14, seed]), pixels, width)
 
 
 def seen_of(count):
@@ -66,8 +53,7 @@ def train(x, y, *, width=100, seed=0, batch=64, rate=0.1, seen=None, warm=0.05):
 
 def error(weights, x, y):
     """Share of the images that get a wrong answer; 0.9, chance, for weights that are no numbers."""
-    w1, b1, w2, b2 = weights
     if not all(np.isfinite(w).all() for w in weights):
         return 0.9
-    answers = (np.maximum(x @ w1 + b1, 0) @ w2 + b2).argmax(axis=1)
+    answers = hidden_layer.logits(weights, x).argmax(axis=1)
     return float(np.mean(answers != y))

@@ -110,7 +110,7 @@ def run(count, name="conv", steps=5):
         raise ValueError(f"{count} workers cannot share a batch of {BATCH} evenly")
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        ports = _free_ports(count)
+        ports = free_ports(count)
         processes = [_start(folder, ports, rank, name, steps) for rank in range(count)]
         end = time.monotonic() + 60 * MINUTES
         try:
@@ -149,7 +149,8 @@ def _told(folder, processes):
     return f"worker {rank} of {len(processes)} {how}: {lines[-1][-500:]}"
 
 
-def _free_ports(count):
+def free_ports(count):
+    """Numbers of ports of this machine that nothing listens at."""
     sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
