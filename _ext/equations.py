@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 # At the head of an aligned column plus and minus still stand between two terms, as in TeX.
 HEAD = re.compile(r'(<mtd class="tml-left"[^>]*><mrow>(?:<mspace[^>]*></mspace>)*)<mo>(?=[+−-])')
 
+# Firefox would draw these as large as a sum, but between two terms they are as high as a plus.
+CIRCLED = re.compile("<mo>(?=[⊕⊗⊙])")
+
 
 @cache
 def engine():
@@ -42,7 +45,7 @@ def mathml(tex, display):
     text = engine().eval(caught)
     if text.startswith("!"):
         raise ValueError(text[1:])
-    return HEAD.sub(r'\1<mo form="infix">', text)
+    return CIRCLED.sub('<mo largeop="false">', HEAD.sub(r'\1<mo form="infix">', text))
 
 
 def rendered(self, node, display):
