@@ -1,4 +1,4 @@
-"""Each line of code in an element of its own, so that a phone can wrap it below its own indent.
+"""Each line of code in an element of its own, so that it can wrap below its own indent.
 
 A printed table keeps its columns and scrolls.
 """
