@@ -27,6 +27,7 @@ HEAD = re.compile(r'(<mtd class="tml-left"[^>]*><mrow>(?:<mspace[^>]*></mspace>)
 
 # Firefox would draw these as large as a sum, but between two terms they are as high as a plus.
 CIRCLED = re.compile("<mo>(?=[⊕⊗⊙])")
+NAMESPACE = 'xmlns="http://www.w3.org/1998/Math/MathML"'
 
 
 @cache
@@ -59,10 +60,11 @@ def rendered(self, node, display):
             else r"\begin{gathered}" + r"\\".join(parts) + r"\end{gathered}"
         )
     try:
-        return mathml(tex, display)
+        text = mathml(tex, display)
     except ValueError as error:
         logger.warning(f"an equation that Temml does not know: {error}", location=node)
         return f"<code>{html.escape(tex)}</code>"
+    return text.replace("<math", f"<math {NAMESPACE}", 1) if self.builder.name == "epub" else text
 
 
 def aligned(tex):
@@ -108,7 +110,7 @@ def make_font(app, error):
     """Write the font that has the characters of the equations, and no others."""
     if error or app.builder.format != "html":
         return
-    needed = characters(Path(app.outdir).rglob("*.html"))
+    needed = characters(Path(app.outdir).rglob("*html"))
     target, note = (Path(app.outdir, "_static", name) for name in ("math.woff2", "math.txt"))
     if target.exists() and note.exists() and note.read_text(encoding="utf-8") == needed:
         return
@@ -125,7 +127,16 @@ def make_font(app, error):
     note.write_text(needed, encoding="utf-8")
 
 
+def make_font_of_ebook(app):
+    """An EPUB is closed before the build is finished, so its font is made once its pages are."""
+    if app.builder.name == "epub":
+        Path(app.outdir, "_static").mkdir(exist_ok=True)
+        make_font(app, None)
+    return []
+
+
 def setup(app):
     app.add_html_math_renderer("temml", (inline, None), (block, None))
     app.connect("build-finished", make_font)
+    app.connect("html-collect-pages", make_font_of_ebook)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

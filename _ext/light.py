@@ -136,7 +136,7 @@ def lighter(app, text, pagename):
 
 def render_lighter(app):
     """Let every rendered page pass through ``lighter``; Sphinx has no event for that."""
-    if app.builder.format != "html":
+    if app.builder.format != "html" or app.builder.name == "epub":
         return
     render = app.builder.templates.render
 
