@@ -1,7 +1,8 @@
 """Make src/helpers/assets/alexnet28_fashion_mnist.npz: AlexNet-28 trained on Fashion-MNIST.
 
-The recipe of lab 04 with more epochs: the first 9,000 of the 10,000 bundled training images train,
-the last 1,000 choose the epoch, the test images are not touched. Takes two minutes on two cores.
+A plainer recipe than lab 04's and twice its epochs: batches of 64, a rate that falls from 0.001,
+dropout 0.5. The first 9,000 of the 10,000 bundled training images train, the last 1,000 choose the
+epoch, the test images are not touched. Takes two minutes on two cores.
 
 Run it as `python tools/make_checkpoint.py [FILE]`; it prints the line for `helpers.assets.FILES`.
 Another machine adds the same numbers in another order: the accuracy comes out alike, not each bit.

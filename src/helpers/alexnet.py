@@ -34,17 +34,12 @@ class LocalResponseNormalization(keras.layers.Layer):
         self.n, self.k, self.alpha, self.beta = n, k, alpha, beta
 
     def call(self, inputs, training=False):
-        # In float32, because the GPU has no half-precision kernel for this operation.
-        x = tf.cast(inputs, tf.float32)
-        if not training or self.beta != 0.75:
-            x = tf.nn.local_response_normalization(x, self.n // 2, self.k, self.alpha, self.beta)
-            return tf.cast(x, inputs.dtype)
-        # The same numbers as a product with a band matrix, whose gradient takes a CPU a quarter
-        # of the time; s**-0.75 is two square roots.
-        near = np.abs(np.subtract.outer(range(x.shape[-1]), range(x.shape[-1]))) <= self.n // 2
-        sums = tf.tensordot(x * x, tf.constant(near, tf.float32), 1)
-        root = tf.math.rsqrt(self.k + self.alpha * sums)
-        return tf.cast(x * root * tf.sqrt(root), inputs.dtype)
+        x = tf.cast(inputs, tf.float32)  # the GPU has no half-precision kernel for this operation
+        if training and self.beta == 0.75:
+            y = _three_quarters(x, self.n // 2, self.k, self.alpha)
+        else:
+            y = tf.nn.local_response_normalization(x, self.n // 2, self.k, self.alpha, self.beta)
+        return tf.cast(y, inputs.dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -52,6 +47,34 @@ class LocalResponseNormalization(keras.layers.Layer):
     def get_config(self):
         own = {"n": self.n, "k": self.k, "alpha": self.alpha, "beta": self.beta}
         return {**super().get_config(), **own}
+
+
+def _three_quarters(x, reach, k, alpha):
+    """The normalization with ``beta = 3/4`` and its gradient, in less of a CPU's time.
+
+    The sum over neighbours is a product with a band matrix, ``s**-0.75`` two square roots, and the
+    gradient, ``dx = dy s**-0.75 - 2 alpha beta x sum(dy y / s)``, takes what is there already.
+    """
+    channels = range(x.shape[-1])
+    near = np.abs(np.subtract.outer(channels, channels)) <= reach
+    band, plus = tf.constant(near, x.dtype), tf.fill([len(channels)], k)
+
+    @tf.custom_gradient
+    def normalize(x):
+        shape, x = tf.shape(x), tf.reshape(x, (-1, len(channels)))
+        s = tf.nn.bias_add(tf.matmul(x * x, alpha * band), plus)
+        root = tf.math.rsqrt(s)
+        factor = root * tf.sqrt(root)
+        y = x * factor
+
+        def gradient(dy):
+            dy = tf.reshape(dy, (-1, len(channels)))
+            near = tf.matmul(dy * y * root * root, 1.5 * alpha * band)
+            return tf.reshape(dy * factor - x * near, shape)
+
+        return tf.reshape(y, shape), gradient
+
+    return normalize(x)
 
 
 @keras.saving.register_keras_serializable(package="helpers")
@@ -112,7 +135,7 @@ def alexnet28(
 
     Images are float32 from 0 to 1. Weights start from He's normal distribution and biases from 0:
     with the paper's start this small network stays at chance. The other options are those of
-    ``alexnet``. ``weights="fashion_mnist"`` loads what lab 04's recipe gives after 20 epochs.
+    ``alexnet``. ``weights="fashion_mnist"`` loads those of ``tools/make_checkpoint.py``, 20 epochs.
 
     Raises ``ValueError`` for an option that makes no sense, for an unknown ``weights``, or for
     options that change the shapes of the weights to load.
