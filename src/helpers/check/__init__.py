@@ -58,6 +58,7 @@ ROOMS = [
     "convolution",  # lab 02
     "backward",  # lab 03
     "training",  # lab 04
+    "ablation",  # lab 05
     "transfer",  # lab 07
     "examples",  # lab 07
     "selfsupervised",  # lab 08
