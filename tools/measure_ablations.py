@@ -11,7 +11,7 @@ dataset-fashion-mnist puts them). What a seed adds, in this order:
 
 rates    once, with a seed of its own: the highest learning rate for the base, tanh and the start of
          2012, judged on the other 5,000 bundled training images; the test images choose nothing
-grid     13 variants, 12 passes
+grid     14 variants, 12 passes
 speed    steps to a training error of 25, 15 and 10%, ReLU and tanh, each at its fastest rate
 passes   3, 6 and 24 passes for the base and three variants, first five seeds: how long is enough?
 full     the grid on all 60,000 training images in three passes, first three seeds; only if named

@@ -31,6 +31,7 @@ class Settings(NamedTuple):
 
     activation: str = "relu"
     lrn: str = "after"  # the ReLU, as the paper says; "before" it, or "none"
+    alpha: float = 1e-4  # of the normalization, as printed
     pool: int = 3  # the window; the stride is 2, so 3 overlaps
     dropout: float = 0.5
     flip: bool = True
@@ -43,12 +44,16 @@ class Settings(NamedTuple):
 
 
 BASE = "AlexNet-28"
+# With pixels from 0 to 1 the printed alpha is next to nothing: the layer halves all values alike.
+# The paper's pixels went from 0 to 255, so its sums of squares were as many times larger.
+STRONG = 1e-4 * 255**2
 VARIANTS = {
     BASE: {},
     "tanh": {"activation": "tanh"},
     "no LRN": {"lrn": "none"},
-    "LRN before ReLU": {"lrn": "before"},
-    "no overlap": {"pool": 2},
+    "strong LRN": {"alpha": STRONG},
+    "strong, before ReLU": {"alpha": STRONG, "lrn": "before"},
+    "no overlap": {"pool": 2},  # the maps stay as large: 11, 5 and 2 pixels
     "no dropout": {"dropout": 0.0},
     "no mirroring": {"flip": False},
     "with shifts": {"shift": 2},
@@ -114,7 +119,8 @@ def _activated(x, layer, s):
     steps = [keras.layers.Activation(s.activation, name=f"{s.activation}{layer[-1]}")]
     if s.lrn != "none" and layer in ("conv1", "conv2"):
         place = 1 if s.lrn == "after" else 0
-        steps.insert(place, alexnet.LocalResponseNormalization(name=f"lrn{layer[-1]}"))
+        normal = alexnet.LocalResponseNormalization(alpha=s.alpha, name=f"lrn{layer[-1]}")
+        steps.insert(place, normal)
     for step in steps:
         x = step(x)
     return x
