@@ -9,16 +9,16 @@ from helpers.check.engine import Check, case
 
 
 def sign_flip(d):
-    """The share of the 2^n ways to flip signs of d (n,) whose mean is as far from 0 as d's."""
+    """The share of all ways to flip signs of d (E,) whose mean is as far from 0 as that of d."""
     n = len(d)
     flips = np.arange(2**n)[:, None] >> np.arange(n) & 1
     means = ((1 - 2 * flips) * d).mean(axis=1)
     return np.mean(np.abs(means) >= abs(d.mean()) - 1e-12)
 
 
-def detectable(d, t):
+def detectable(d, threshold):
     """The difference that as many pairs with the spread of d would show four times in five."""
-    return (t + 0.84) * d.std(ddof=1) / np.sqrt(len(d))
+    return (threshold + 0.84) * d.std(ddof=1) / np.sqrt(len(d))
 
 
 def holm(p):
