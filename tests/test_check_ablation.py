@@ -27,8 +27,9 @@ def test_sign_flip():
     def by_signs(d):
         return stats.binomtest(int((d > 0).sum()), len(d)).pvalue
 
-    # Flipping with -1 and 1, or 1 and -1, lists the same patterns; a sum is n times the mean.
-    verify("sign_flip", [with_a_loop, with_product], [by_t, by_signs])
+    # s times x is x times s, and both are of one length.
+    same = ["line 4: arguments exchanged in zip", "line 4: no strict in zip"]
+    verify("sign_flip", [with_a_loop, with_product], [by_t, by_signs], equivalent=same)
 
 
 def test_detectable():
