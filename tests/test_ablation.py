@@ -128,7 +128,7 @@ def test_steps_to_an_error():
 
 def test_verdicts():
     spread = np.array([-1, 0, 1, 0.5, -0.5]) / 1000
-    words = {0.004: "gains", -0.004: "costs", 0.0: "no more than"}
+    words = {0.004: "gains", -0.004: "costs", 0.0: "too small"}
     for shift, word in words.items():
         assert ablation_table.verdict(spread + shift).word == word
     assert ablation_table.verdict(10 * spread).word == "cannot tell"

@@ -82,10 +82,10 @@ class Verdict(NamedTuple):
 
 
 def verdict(differences, level=0.95, worth=WORTH):
-    """``Verdict`` with one of the words ``"gains"``, ``"costs"``, ``"no more than"``, ``"cannot
+    """``Verdict`` with one of the words ``"gains"``, ``"costs"``, ``"too small"``, ``"cannot
     tell"``, ``"too few runs"``.
 
-    ``"gains"`` and ``"costs"``: the interval excludes 0. ``"no more than"``: it lies within
+    ``"gains"`` and ``"costs"``: the interval excludes 0. ``"too small"``: it lies within
     ``worth`` on both sides of 0, so an effect that one would care about is excluded.
     """
     d = np.asarray(differences, float)
@@ -95,7 +95,7 @@ def verdict(differences, level=0.95, worth=WORTH):
     mean, low, high = intervals.paired(d, level)
     word = "gains" if low > 0 else "costs" if high < 0 else "cannot tell"
     if word == "cannot tell" and -worth <= low and high <= worth:
-        word = "no more than"
+        word = "too small"
     return Verdict(d.size, mean, low, high, word)
 
 
@@ -138,7 +138,7 @@ def smallest_effect(deviation, n, power=0.8, level=0.95):
         shift = effect * root / deviation
         return stats.nct.sf(limit, n - 1, shift) + stats.nct.cdf(-limit, n - 1, shift)
 
-    low, high = 0.0, 100 * deviation
+    low, high = 0.0, (2 * limit + 4) * deviation / root  # the second is seen nearly always
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (low, middle) if seen(middle) > power else (middle, high)
