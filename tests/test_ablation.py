@@ -232,7 +232,7 @@ def test_the_script_keeps_the_table_paired_and_goes_on(tool, tmp_path, monkeypat
     monkeypatch.setattr(ablation, "train", train)
     monkeypatch.setattr(ablation, "right", right)
     monkeypatch.setattr(ablation, "steps_to", lambda *a, rate, **k: [10, 20, int(1 / rate)])
-    pair = np.zeros((200, 28, 28), np.uint8), np.zeros(200, np.uint8)
+    pair = np.zeros((6000, 2, 2), np.uint8), np.zeros(6000, np.uint8)
     whole = dict(
         zip(("train_images", "train_labels", "test_images", "test_labels"), pair * 2, strict=True)
     )
