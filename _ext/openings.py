@@ -3,13 +3,14 @@
 Directive ``{path}``: the parts of the book as a path, one line ``II | what one does there`` each.
 Parts and pages come from ``_toc.yml``, so a new chapter is on the path once it is in the book;
 a part without a line, or a line without a part, is an error. Part N has its drawing in
-``figures/part-N.svg``.
+``figures/part-N.svg``. Every page says in its head what its first sentences are.
 """
 
 import html
 import re
 from functools import cache
 from pathlib import Path
+from textwrap import shorten
 
 import yaml
 from docutils import nodes
@@ -96,7 +97,18 @@ def open_page(app, pagename, templatename, context, doctree):
     context["body"] = re.sub(r"<p>(?=Time: \d|<strong>Time)", '<p class="time">', body, count=1)
 
 
+def describe(app, pagename, templatename, context, doctree):
+    """What a search engine or a shared link shows of the page: its first sentences."""
+    for paragraph in doctree.findall(nodes.paragraph) if doctree else []:
+        text = " ".join(paragraph.astext().split())
+        if len(text) > 60 and not text.startswith("Time: ") and "Colab" not in text:
+            said = html.escape(shorten(text, 160, placeholder=" …"))
+            context["metatags"] += f'<meta name="description" content="{said}" />\n'
+            return
+
+
 def setup(app):
     app.add_directive("path", WholePath)
     app.connect("html-page-context", open_page, priority=900)
+    app.connect("html-page-context", describe)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -232,7 +232,7 @@ def attack_step(variant):
     return at_once
 
 
-def project_into_ball(variant):
+def onto_ball(variant):
     def pixel_by_pixel(x, x0, epsilon):
         epsilon, y = epsilon / (255 if variant["unit"] == "255" else 1), x.copy()
         for n, i, j, c in np.ndindex(x.shape):

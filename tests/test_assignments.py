@@ -156,9 +156,7 @@ SAME = {
     "mistake_cost": ["line 2: one more than 0"],  # the root is always shared
     "transposed_gradient": ["line 4: other function in np.zeros"],  # dx is overwritten
     "attack_step": ["line 2: other function in np.zeros"],  # so is this
-    "project_into_ball": [
-        "line 12: one less than 1e-300"
-    ],  # against a division that nobody looks at
+    "onto_ball": ["line 12: one less than 1e-300"],  # against a division that nobody looks at
     "structured_mask": [
         "line 6: one more than 4",  # a fifth size that no index asks for
         "line 7: one more than 1",  # twice the sign sorts alike

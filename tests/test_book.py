@@ -173,6 +173,15 @@ def test_equations_need_no_script(pages):
     assert (HTML / "chapters" / "02-forward-pass.html").read_text().count("<math") > 50
 
 
+def test_every_page_says_what_it_is_about(pages):
+    """In a sentence, another on each page: search engines and shared links show it."""
+    said = {}
+    for path in (path for path in pages if path.name not in SKIP):
+        found = re.search(r'name="description" content="([^"]+)"', path.read_text(encoding="utf-8"))
+        assert found and 60 <= len(found[1]) <= 300, f"{path.name}: {found}"
+        assert said.setdefault(found[1], path) == path, f"{path.name} says what another page says"
+
+
 def test_no_page_shows_its_own_markup(pages):
     for path in pages:
         text = path.read_text(encoding="utf-8")

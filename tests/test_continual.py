@@ -47,9 +47,39 @@ def blobs():
 def test_new_only_forgets_and_the_others_do_not(blobs):
     found = {s: continual.learn(s, blobs, 0, 40, epochs=30) for s in continual.STRATEGIES}
     assert found["new only"][3] < 0.5 and found["new only"][0] > 0.9
+    assert found["elastic"][3] < 0.5
     for name in ("gdumb", "from scratch"):
         assert found[name][3] > 0.8, name
     assert found["replay"][3] > found["new only"][3] + 0.3  # so few images are few steps
+
+
+def test_importance_is_the_mean_of_squared_gradients_of_single_images():
+    """Against ``_step``, an image at a time, with the labels that were drawn."""
+    network, x = continual.Network(0), np.random.default_rng(0).random((40, 196))
+    found = network.importance(x, np.random.default_rng(1))
+    drawn = network.logits(x) + np.random.default_rng(1).gumbel(size=(40, 10))
+    squares = [np.zeros_like(w) for w in network.weights]
+    for image, label in zip(x, drawn.argmax(axis=1), strict=True):
+        one = continual.Network(0)
+        one._step(image[None], np.array([label]))  # the first moments are a tenth of the gradient
+        for total, (m, _) in zip(squares, one.means, strict=True):
+            total += (10 * m) ** 2 / 40
+    for ours, theirs in zip(found, squares, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-9)
+
+
+def test_springs_hold_what_matters(blobs):
+    """A strong spring on every weight and nothing is learned; a weak one changes nothing."""
+    x, y = continual.shrunk(blobs[0]), blobs[1]
+
+    def moved(strength):
+        network = continual.Network(0)
+        start = [w.copy() for w in network.weights]
+        network.fit(x, y, [(np.full_like(w, strength), w.copy()) for w in network.weights])
+        return sum(float(np.abs(w - s).sum()) for w, s in zip(network.weights, start, strict=True))
+
+    assert moved(1e6) < moved(0.0) / 2
+    assert moved(0.0) == pytest.approx(moved(1e-9), rel=1e-3)
 
 
 def test_the_same_seed_gives_the_same_numbers_and_tells_what_was_said(blobs):

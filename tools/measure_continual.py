@@ -1,8 +1,9 @@
 """The table of lab 13's last section: ``python tools/measure_continual.py``.
 
-Five seeds of each strategy and memory of ``helpers.continual`` on the 10,000 bundled training
-images; a seed draws the order of the classes, the weights and what is remembered. Every run is
-added to ``src/helpers/assets/continual.csv`` as it ends, and a run that is there is not made again.
+Five seeds of each strategy of ``helpers.continual``, with each memory and each strength of a
+penalty, on the 10,000 bundled training images; a seed draws the order of the classes, the weights
+and what is remembered. Every run is added to ``src/helpers/assets/continual.csv`` as it ends, and
+a run that is there is not made again.
 About two minutes on one core of 2026. It prints the line for ``helpers.assets.FILES`` at the end.
 """
 
@@ -13,7 +14,7 @@ import measuring
 from helpers import continual, datasets
 
 ASSET = Path(datasets.__file__).parent / "assets" / continual.TABLE
-SIZES, SEEDS = (50, 200, 500, 2000), range(5)
+SIZES, STRENGTHS, SEEDS = (50, 200, 500, 2000), (1, 10, 100, 1000, 10_000), range(5)
 KEY, STEPS = ("strategy", "size", "seed"), ("step1", "step2", "step3", "step4")
 
 
@@ -23,6 +24,7 @@ def main():
     parts += (data.test_images, data.test_labels.astype(int))
     runs = [(name, 0) for name in ("new only", "from scratch")]
     runs += [(name, size) for size in SIZES for name in ("replay", "gdumb")]
+    runs += [("elastic", strength) for strength in STRENGTHS]
     for seed in SEEDS:
         for name, size in runs:
             key = (name, size, seed)

@@ -190,11 +190,12 @@
   window.BookFigures = {
     h, s, number, percent, still, base, all: live,
     define(name, spec) {
+      // Those that stand above the script at once, before what is below them; others when they are there.
       const begin = () => {
-        for (const element of document.querySelectorAll(`figure.interactive-${name}`)) live.push(new Figure(element, name, spec));
+        for (const element of document.querySelectorAll(`figure.interactive-${name}:not(.is-live)`)) live.push(new Figure(element, name, spec));
       };
+      begin();
       if (document.readyState === "loading") addEventListener("DOMContentLoaded", begin);
-      else begin();
     },
   };
   addEventListener("hashchange", () => {

@@ -1,4 +1,5 @@
-"""Classes that arrive one after the other: training on the new only, with a memory, or anew.
+"""Classes that arrive one after the other: training on the new only, with a penalty, with a
+memory, or anew.
 
 The images come in four steps, first four classes, then two at a time, in an order that the seed
 draws. After each step the network is judged on all classes seen so far, and is not told which step
@@ -11,7 +12,7 @@ from helpers.words import shown
 
 STEPS = (4, 2, 2, 2)  # new classes in each
 PIXELS, UNITS, RATE, BATCH, EPOCHS = 196, 100, np.float32(2e-3), 50, 5
-STRATEGIES = ("new only", "replay", "gdumb", "from scratch")
+STRATEGIES = ("new only", "elastic", "replay", "gdumb", "from scratch")
 TABLE = "continual.csv"
 
 
@@ -39,12 +40,34 @@ class Network:
         w1, b1, w2, b2 = self.weights
         return np.maximum(x @ w1 + b1, 0) @ w2 + b2
 
-    def fit(self, x, y):
-        """One pass over the images as they come, in batches."""
-        for start in range(0, len(x), BATCH):
-            self._step(x[start : start + BATCH], y[start : start + BATCH])
+    def fit(self, x, y, springs=None):
+        """One pass over the images as they come, in batches.
 
-    def _step(self, x, y):
+        springs   pairs of arrays for each array of weights: how strongly each weight is drawn to
+                  where, the gradient of a penalty (``importance``)
+        """
+        for start in range(0, len(x), BATCH):
+            self._step(x[start : start + BATCH], y[start : start + BATCH], springs)
+
+    def importance(self, x, rng):
+        """How much each weight matters for the answers to ``x``: arrays shaped as the weights.
+
+        The diagonal of the Fisher information: the mean over the images of the squared gradient of
+        the loss, with labels that are drawn from the network's own probabilities. The gradient of
+        one image is an outer product, so its square is the product of the squares.
+        """
+        w1, b1, w2, _ = self.weights
+        hidden = np.maximum(x @ w1 + b1, 0)
+        z = self.logits(x)
+        drawn = (z + rng.gumbel(size=z.shape)).argmax(axis=1)
+        dz = np.exp(z - z.max(axis=1, keepdims=True))
+        dz /= dz.sum(axis=1, keepdims=True)
+        dz[np.arange(len(x)), drawn] -= 1
+        dh = (dz @ w2.T) * (hidden > 0)
+        squares = [(np.float32(a) ** 2).T @ g**2 / len(x) for a, g in ((x, dh), (hidden, dz))]
+        return squares[0], (dh**2).mean(axis=0), squares[1], (dz**2).mean(axis=0)
+
+    def _step(self, x, y, springs=None):
         w1, b1, w2, b2 = self.weights
         hidden = np.maximum(x @ w1 + b1, 0)
         z = hidden @ w2 + b2
@@ -56,6 +79,9 @@ class Network:
         self.steps += 1
         rate = RATE * np.sqrt(1 - 0.999**self.steps) / (1 - 0.9**self.steps)
         gradients = (x.T @ dh, dh.sum(axis=0), hidden.T @ dz, dz.sum(axis=0))
+        if springs:
+            pulls = zip(gradients, self.weights, springs, strict=True)
+            gradients = [g + strength * (w - home) for g, w, (strength, home) in pulls]
         for w, g, (m, v) in zip(self.weights, gradients, self.means, strict=True):
             m += 0.1 * (g - m)
             v += 0.001 * (g * g - v)
@@ -94,9 +120,13 @@ def keep(memory, new, labels, size, rng):
 def learn(strategy, data, seed, size=500, epochs=EPOCHS, said=None):
     """Go through the four steps; accuracies ``(4,)`` on the test images of all classes so far.
 
+    ``"elastic"`` is elastic weight consolidation (Kirkpatrick et al., PNAS 2017, equation 3): a
+    weight is held where it was after the last step, by its importance in all steps so far.
+
     strategy   of ``STRATEGIES``; ``"from scratch"`` keeps every image and begins anew each time
     data       ``(images, labels, test images, test labels)``, images (n, 28, 28) uint8
-    size       of the memory in images, for ``"replay"`` and ``"gdumb"``
+    size       of the memory in images, for ``"replay"`` and ``"gdumb"``; for ``"elastic"`` the
+               strength of the penalty, the paper's λ
     epochs     passes over the new images; those who begin anew see as many images as passes over
                all that have arrived would show them, since they have everything to learn
     said       a dictionary, which gets what the network answers to all test images after each step
@@ -106,6 +136,7 @@ def learn(strategy, data, seed, size=500, epochs=EPOCHS, said=None):
     x, y, test_x, test_y = shrunk(data[0]), data[1], shrunk(data[2]), data[3]
     rng, model = np.random.default_rng([17, seed]), Network(seed)
     arrived, memory, scores, seen = np.empty(0, int), np.empty(0, int), [], []
+    springs = None
     for step, classes in enumerate(order_of(seed)):
         new = np.flatnonzero(np.isin(y, classes))
         arrived, seen = np.concatenate([arrived, new]), [*seen, *classes]
@@ -118,12 +149,22 @@ def learn(strategy, data, seed, size=500, epochs=EPOCHS, said=None):
         order = _passes(source, epochs * len(arrived if anew else new), rng)
         if strategy == "replay" and len(old):  # every other image is an old one
             order[1::2] = _passes(old, len(order) // 2, rng)
-        model.fit(x[order], y[order])
+        model.fit(x[order], y[order], springs)
+        if strategy == "elastic":
+            springs = _tightened(springs, model, x[new], size, rng)
         answers = model.logits(test_x).argmax(axis=1)
         scores.append(float(np.mean((answers == test_y)[np.isin(test_y, seen)])))
         if said is not None:
             said[step] = answers
     return np.array(scores)
+
+
+def _tightened(springs, model, x, strength, rng):
+    """The springs after a step: stiffer by what matters for its images, and fixed where we are."""
+    stiff = [np.float32(strength) * f for f in model.importance(x, rng)]
+    if springs:
+        stiff = [new + old for new, (old, _) in zip(stiff, springs, strict=True)]
+    return [(s, w.copy()) for s, w in zip(stiff, model.weights, strict=True)]
 
 
 def _passes(source, count, rng):

@@ -89,6 +89,15 @@ def test_a_page_is_light_and_still(open_page, path):
     assert not page.errors and not page.outside
 
 
+@pytest.mark.parametrize("path", ["intro.html", "chapters/applications.html"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_moves_when_a_figure_comes_to_life_late(open_page, path, width):
+    options = {"http": True, "watch": WATCH, "late": "**/figures/*.js"}
+    page = open_page(path, width=width, height=2500, **options)
+    assert page.locator("figure.is-live").count() == 1
+    assert page.evaluate(MEASURE)["shift"] < STILL
+
+
 WORDS = """() => {
     const copy = document.querySelector("article.bd-article").cloneNode(true);
     copy.querySelectorAll("button, script, style, .interactive").forEach(e => e.remove());

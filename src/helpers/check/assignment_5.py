@@ -62,8 +62,8 @@ def attack_step(variant):
     return right
 
 
-def project_into_ball(variant):
-    """The right ``project_into_ball`` of a variant."""
+def onto_ball(variant):
+    """The right ``onto_ball`` of a variant."""
 
     def right(x, x0, epsilon):
         epsilon = epsilon / 255 if variant["unit"] == "255" else epsilon
@@ -229,21 +229,19 @@ QUESTIONS = [
         },
     ),
     Question(
-        "project_into_ball",
-        project_into_ball,
+        "onto_ball",
+        onto_ball,
         project_cases,
         {"ball": BALL, "unit": UNIT, "box": BOX},
         {
-            "pixels may leave their range": _unclipped(project_into_ball),
-            "x and x0 are exchanged": given(project_into_ball, lambda x, x0, e: (x0, x, e)),
+            "pixels may leave their range": _unclipped(onto_ball),
+            "x and x0 are exchanged": given(onto_ball, lambda x, x0, e: (x0, x, e)),
             "what is inside is moved onto the rim, too": _onto_the_rim,
-            "the difference came, not the image": changed(
-                project_into_ball, lambda r, x, x0, e: r - x0
-            ),
+            "the difference came, not the image": changed(onto_ball, lambda r, x, x0, e: r - x0),
             "nothing is bounded but the range": lambda v: (
                 lambda x, x0, e: np.clip(x, *LIMITS[v["box"]])
             ),
-            "the bound is twice as wide": given(project_into_ball, lambda x, x0, e: (x, x0, 2 * e)),
+            "the bound is twice as wide": given(onto_ball, lambda x, x0, e: (x, x0, 2 * e)),
         },
     ),
     Question(

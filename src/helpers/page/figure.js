@@ -350,13 +350,13 @@ window.ImageNetMoment.figure = function (element, config) {
   "use strict";
   const here = document.currentScript && document.currentScript.src.replace(/[^/]*$/, "");
   const begin = () => {
-    for (const element of document.querySelectorAll("figure.interactive-network")) {
+    for (const element of document.querySelectorAll("figure.interactive-network:not(.is-live)")) {
       const config = JSON.parse(element.querySelector(".figure-data").textContent);
       const beside = (names) => names.map((name) => here + name);
       const rival = config.rival && { ...config.rival, scripts: beside(config.rival.scripts) };
       window.ImageNetMoment.figure(element, { ...config, rival, scripts: beside(config.scripts) });
     }
   };
+  begin(); // those above the script, before what stands below them
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", begin);
-  else begin();
 })();
