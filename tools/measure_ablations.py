@@ -17,8 +17,8 @@ passes   3, 6 and 24 passes for the base and three variants, first five seeds: h
 full     the grid on all 60,000 training images in three passes, first three seeds; only if named
 
 A run is added to the file as it ends, one that is there is not made again. Without ``--to`` the
-file is ``src/helpers/assets/ablations.csv``; the line for ``helpers.assets.FILES`` is printed. About
-a minute a run on one core of 2026.
+file is ``src/helpers/assets/ablations.csv``; the line for ``helpers.assets.FILES`` is printed.
+About a minute a run on one core of 2026.
 """
 
 import argparse
