@@ -23,9 +23,9 @@ endif
 # The Pythons of test-newest and test-lowest, whose environments are their own.
 NEWEST ?= python3.13
 LOWEST ?= python3.11
-NBVAL := --nbval-current-env --nbval-sanitize-with tests/nbval.cfg
+NBVAL := --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --timeout 1500
 REPORT := --junitxml _build/reports
-# Two labs at a time, each on one core: half as long as one after the other on both.
+# Two at a time, each on one core: half as long as one after the other on both.
 ONE_CORE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 TWO := --numprocesses 2 --dist loadfile
 
@@ -55,12 +55,15 @@ lint: .venv/ready ## ruff: rules and format, notebooks included
 	$(TEST)/ruff format --check .
 
 tests: .venv/ready book ## tests of the helpers, of the labs' form and of the rendered book
-	$(TEST)/pytest $(TWO) $(REPORT)/tests.xml --ignore tests/filled tests
+	@date "+$@ begin at %T"
+	$(ONE_CORE) $(TEST)/pytest $(TWO) --durations 12 $(REPORT)/tests.xml --ignore tests/filled tests
 
 labs: .venv/ready ## run every lab again; its text outputs must be the stored ones
+	@date "+$@ begin at %T"
 	$(ONE_CORE) $(TEST)/pytest --nbval $(NBVAL) $(TWO) $(REPORT)/labs.xml notebooks
 
-filled: .venv/ready ## run every lab with the reader's functions written in, one of them wrongly
+filled: .venv/ready ## run what the reader's functions touch, one written wrongly: make filled [FILLED=whole]
+	@date "+$@ begin at %T"
 	$(ONE_CORE) $(TEST)/pytest --numprocesses 2 --dist load $(REPORT)/filled.xml tests/filled
 
 test-newest: ## tests and labs with the newest versions of everything that there are today

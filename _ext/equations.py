@@ -96,6 +96,8 @@ def characters(pages):
     for page in pages:
         for equation in MATH.findall(page.read_text(encoding="utf-8")):
             found |= {*html.unescape(re.sub(r"<[^>]*>", "", equation))}
+            if re.search(r"<m(sqrt|root)\b", equation):  # drawn by the browser, not in the text
+                found.add("√")
     return "".join(sorted(found - {*" \n\u2061\u2062\u2063\u200b"}))
 
 

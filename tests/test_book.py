@@ -173,6 +173,12 @@ def test_equations_need_no_script(pages):
     assert (HTML / "chapters" / "02-forward-pass.html").read_text().count("<math") > 50
 
 
+def test_the_font_of_the_equations_has_the_sign_of_the_root(pages):
+    """The browser draws it for ``<msqrt>``; it stands in no page's text."""
+    assert any("<msqrt" in path.read_text(encoding="utf-8") for path in pages)
+    assert "√" in (HTML / "_static" / "math.txt").read_text(encoding="utf-8")
+
+
 def test_every_page_says_what_it_is_about(pages):
     """In a sentence, another on each page: search engines and shared links show it."""
     said = {}

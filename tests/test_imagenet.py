@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from helpers.alexnet import alexnet
 from helpers.imagenet import arguments, pixels, steps
 from helpers.imagenet import data as imagenet_data
 from helpers.imagenet import train as imagenet
+from helpers.scaling.workers import free_ports
 
 CLASSES = ["n01440764", "n02084071", "n04037443"]
 FLAGS = ["--batch", "6", "--width", "0.05", "--dropout", "0", "--rate", "0.001"]
@@ -476,14 +476,6 @@ sys.exit(imagenet.main())
     process = launch(folder, output, 4, prelude=prelude)
     assert process.wait(timeout=120) == 0, process.log()
     assert difference(state(output)[0].values(), state(whole)[0].values()) < 1e-5
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def test_two_workers_one_killed_reach_the_same_weights(folder, warm, whole):

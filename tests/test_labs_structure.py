@@ -215,6 +215,13 @@ def test_no_address_of_a_machine_in_outputs(lab):
     assert not re.search(r"/(root|home|work|tmp)/\w", text), f"{lab.path.name}: a path of a machine"
 
 
+def test_no_output_says_what_only_a_programmer_could_use(lab):
+    for cell in code(lab):
+        text = "".join(output.get("text", "") for output in cell.outputs)
+        found = re.search(r"\b0x[0-9a-f]{6,}|^WARNING:|Traceback", text, re.MULTILINE)
+        assert not found, f"{where(lab, cell)}: {found[0]}"
+
+
 def test_no_module_of_the_helpers_is_crowded():
     """A topic that needs more becomes a package with a room per thing."""
     for path in (ROOT / "src" / "helpers").rglob("*.py"):

@@ -76,8 +76,15 @@ def symbols(text):
 
 
 def used_twice(text):
-    found = symbols(text)
-    return sorted({symbol for symbol in found if found.count(symbol) > 1})
+    """Symbols with two rows. A section may say that its letters hold in one chapter only: then they
+    are held against each other, since that field's own letters mean other things elsewhere."""
+    sections = re.split(r"^(?=## )", text, flags=re.M)
+    own = [section for section in sections if "These letters hold in chapter" in section]
+    twice = set()
+    for part in ["".join(s for s in sections if s not in own), *own]:
+        found = symbols(part)
+        twice |= {symbol for symbol in found if found.count(symbol) > 1}
+    return sorted(twice)
 
 
 def test_no_letter_stands_for_two_things():
@@ -90,6 +97,8 @@ def test_a_letter_for_two_things_is_found():
     row = "| $k$ | constant of the normalization | `k` |"
     table = "| $N$ | images | |\n| $r, t$ | row and column | |\n| $k$ | filter | |\n"
     assert not used_twice(table)
+    alone = "## Privacy\n\nThese letters hold in chapter 15.\n\n" + row + "\n"
+    assert not used_twice(table + alone) and used_twice(table + alone + row) == ["k"]
     assert used_twice(table + row) == ["k"] and used_twice(table + "| $t, s$ | x | |") == ["t"]
 
 

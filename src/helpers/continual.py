@@ -8,6 +8,7 @@ an image belongs to (class-incremental learning).
 
 import numpy as np
 
+from helpers import hidden_layer
 from helpers.words import shown
 
 STEPS = (4, 2, 2, 2)  # new classes in each
@@ -29,16 +30,12 @@ class Network:
     """
 
     def __init__(self, seed):
-        rng = np.random.default_rng([19, seed])
-        sizes = zip((PIXELS, UNITS), (UNITS, 10), strict=True)
-        arrays = [(rng.normal(0, np.sqrt(2 / m), (m, n)), np.zeros(n)) for m, n in sizes]
-        self.weights = [np.float32(a) for pair in arrays for a in pair]
+        self.weights = hidden_layer.start(np.random.default_rng([19, seed]), PIXELS, UNITS)
         self.means = [(np.zeros_like(w), np.zeros_like(w)) for w in self.weights]
         self.steps = 0
 
     def logits(self, x):
-        w1, b1, w2, b2 = self.weights
-        return np.maximum(x @ w1 + b1, 0) @ w2 + b2
+        return hidden_layer.logits(self.weights, x)
 
     def fit(self, x, y, springs=None):
         """One pass over the images as they come, in batches.
@@ -56,29 +53,18 @@ class Network:
         the loss, with labels that are drawn from the network's own probabilities. The gradient of
         one image is an outer product, so its square is the product of the squares.
         """
-        w1, b1, w2, _ = self.weights
+        w1, b1, w2, b2 = self.weights
         hidden = np.maximum(x @ w1 + b1, 0)
-        z = self.logits(x)
-        drawn = (z + rng.gumbel(size=z.shape)).argmax(axis=1)
-        dz = np.exp(z - z.max(axis=1, keepdims=True))
-        dz /= dz.sum(axis=1, keepdims=True)
-        dz[np.arange(len(x)), drawn] -= 1
+        z = hidden @ w2 + b2
+        dz = hidden_layer.errors(z, (z + rng.gumbel(size=z.shape)).argmax(axis=1))
         dh = (dz @ w2.T) * (hidden > 0)
         squares = [(np.float32(a) ** 2).T @ g**2 / len(x) for a, g in ((x, dh), (hidden, dz))]
         return squares[0], (dh**2).mean(axis=0), squares[1], (dz**2).mean(axis=0)
 
     def _step(self, x, y, springs=None):
-        w1, b1, w2, b2 = self.weights
-        hidden = np.maximum(x @ w1 + b1, 0)
-        z = hidden @ w2 + b2
-        dz = np.exp(z - z.max(axis=1, keepdims=True))
-        dz /= dz.sum(axis=1, keepdims=True)
-        dz[np.arange(len(y)), y] -= 1
-        dz /= len(y)
-        dh = (dz @ w2.T) * (hidden > 0)
         self.steps += 1
         rate = RATE * np.sqrt(1 - 0.999**self.steps) / (1 - 0.9**self.steps)
-        gradients = (x.T @ dh, dh.sum(axis=0), hidden.T @ dz, dz.sum(axis=0))
+        gradients = hidden_layer.gradients(self.weights, x, y)
         if springs:
             pulls = zip(gradients, self.weights, springs, strict=True)
             gradients = [g + strength * (w - home) for g, w, (strength, home) in pulls]

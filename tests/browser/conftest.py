@@ -78,7 +78,9 @@ def browser():
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     with sync_playwright() as playwright:
         # Chromium's own sandbox refuses to start for root; the pages are our own.
-        running = playwright.chromium.launch(executable_path=path, chromium_sandbox=not root)
+        # Without a graphics processor it may rest for minutes without drawing a frame.
+        options = {"chromium_sandbox": not root, "args": ["--disable-gpu"]}
+        running = playwright.chromium.launch(executable_path=path, **options)
         yield running
         running.close()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCRIPTS = ROOT / "_static" / "figures"
@@ -228,9 +229,10 @@ def test_a_figure_can_be_turned_by_keyboard_alone(alone, name):
     radios = figure.locator("input[type=radio]").count()
     off = figure.locator("button:disabled").count()
     assert len(seen) >= total - radios + groups - off, f"Tab reaches only {seen}"
-    page.wait_for_function("name => location.hash.startsWith(`#${name}?`)", arg=name)
-    status = figure.locator("[role=status]")
-    assert status.text_content() == figure.locator(".figure-says").text_content() != ""
+    page.wait_for_function("name => location.hash.startsWith(`#${name}?`)", arg=name, polling=100)
+    said = figure.locator(".figure-says").text_content()
+    assert said  # and is told, once the figure has rested for a moment
+    expect(figure.locator("[role=status]")).to_have_text(said, timeout=20_000)
 
 
 @EACH
@@ -244,6 +246,7 @@ def test_a_figures_state_lives_in_the_address(alone, name):
         "([name, says]) => document.querySelector(`figure.interactive-${name} .figure-live`)"
         ".textContent.includes(says)",
         arg=[name, says],
+        polling=100,
     )
     page, figure = alone(name, state)  # a link that somebody was sent
     assert says in words(figure)

@@ -43,9 +43,14 @@ new PerformanceObserver(list => {
 }).observe({type: "layout-shift", buffered: true});
 """
 SCROLL = """async () => {
+    // A frame drawn, or 0.3 s: a browser without a screen may draw none, and say nothing.
+    const frame = () => new Promise(done => {
+        requestAnimationFrame(() => requestAnimationFrame(done));
+        setTimeout(done, 300);
+    });
     for (let y = 0; y < document.body.scrollHeight; y += 1500) {
         scrollTo(0, y);
-        await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+        await frame();
     }
     // What is not shown, as a figure's static picture beside its drawing, is never loaded.
     const late = [...document.images].filter(i => i.loading == "lazy" && i.getClientRects().length);
@@ -180,7 +185,7 @@ def test_searching_finds_a_page_from_the_disk(open_page):
 def test_equations_stand_in_the_mathematical_font(open_page):
     """Sums are larger in a displayed equation, and brackets grow around a fraction."""
     page = open_page("chapters/03-backward-pass.html", http=True, wait="networkidle")
-    page.wait_for_function("document.fonts.check('16px \"Book Math\"')")
+    page.wait_for_function("document.fonts.check('16px \"Book Math\"')", polling=100)
     sizes = page.evaluate(
         """() => [".bd-article p math", ".bd-article div.math math"].map(place =>
             Math.max(...[...document.querySelectorAll(place + " mo")]

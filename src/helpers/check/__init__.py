@@ -59,6 +59,8 @@ ROOMS = [
     "backward",  # lab 03
     "training",  # lab 04
     "ablation",  # lab 05
+    "blocks",  # lab 06
+    "architecture",  # lab 06
     "transfer",  # lab 07
     "examples",  # lab 07
     "selfsupervised",  # lab 08
@@ -67,6 +69,8 @@ ROOMS = [
     "compression",  # lab 11
     "quantization",  # lab 12
     "deployment",  # lab 13
+    "scaling",  # lab 14
+    "privacy",  # lab 15
 ]
 
 

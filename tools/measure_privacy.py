@@ -1,0 +1,194 @@
+"""The full-size runs of lab 15: ``python tools/measure_privacy.py [STAGE ...]``, by default all.
+
+Stages: ``members`` (membership against AlexNet-28), ``federated`` (ten clients, four ways of
+sharing, all of Fashion-MNIST, 50 rounds of 10 epochs as in Flower's niid_bench), ``private``
+(DP-SGD on all 60,000 images at ε = 1, 3, 8: HOG with a linear head, and a network). Each run is
+added to ``privacy.csv`` in the cache (``BOOK_DATA``) as it ends, and one that is there is not made
+again, so the script may be stopped and started. ``--smoke`` makes one tiny run of each stage, to
+see that all works, and writes to ``privacy-smoke.csv``. Meant for a GPU: hours on a CPU.
+
+``private`` chooses each rate at ε = 3 on 5,000 of the training images that are held out, with
+seed 0; the test images say how good the result is. This choice is not paid for in ε.
+"""
+
+import sys
+import time
+from functools import cache
+
+import measuring
+import numpy as np
+
+from helpers import datasets, federated, privacy
+from helpers.selfsupervised import reading
+
+SMOKE = "--smoke" in sys.argv
+FILE = datasets.CACHE / ("privacy-smoke.csv" if SMOKE else "privacy.csv")
+KEY, RESULT = ["stage", "what", "setting", "seed"], ["value", "low", "high", "test", "seconds"]
+TABLE = measuring.Table(FILE, KEY, RESULT)
+SEEDS = range(1 if SMOKE else 5)
+DELTA = 1e-5
+
+
+def run(key, measure):
+    """Measure unless the table has it. ``measure`` returns (value, low, high, test)."""
+    if key not in TABLE:
+        began = time.time()
+        numbers = [*measure(), time.time() - began]
+        TABLE.add([*key, *("" if n is None else f"{n:.4f}" for n in numbers)])
+        print(*key, *numbers, flush=True)
+    return TABLE.rows[tuple(map(str, key))]
+
+
+@cache
+def data():
+    """Images from 0 to 1, (n, 28, 28, 1), and labels, of training and test."""
+    fashion = datasets.fashion_mnist("quick" if SMOKE else "full")
+    train, test = fashion.train_images, fashion.test_images
+    if SMOKE:
+        train, test = train[:600], test[:200]
+    x, t = (part[..., None] / np.float32(255) for part in (train, test))
+    labels = fashion.train_labels[: len(x)], fashion.test_labels[: len(t)]
+    return x, labels[0].astype(np.int32), t, labels[1].astype(np.int32)
+
+
+def losses(model, images, labels):
+    """Loss of each image, and the share of right answers."""
+    import tensorflow as tf
+
+    z = model.predict(images, batch_size=500, verbose=0)
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, z).numpy()
+    return each, float((z.argmax(axis=1) == labels).mean())
+
+
+def network(activation="relu"):
+    """The network of Flower's niid_bench: two 5×5 convolutions of 6 and 16, dense 120 and 84."""
+    import keras
+
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(6, 5, activation=activation),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(16, 5, activation=activation),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(120, activation=activation),
+            layers.Dense(84, activation=activation),
+            layers.Dense(10),
+        ]
+    )
+
+
+def members():
+    """AlexNet-28 on 1,000 images: the attack after each look; with and without dropout."""
+    import keras
+
+    from helpers.alexnet import alexnet28
+
+    x, y, t, t_y = data()
+    count, looks, epochs = (100, 1, 1) if SMOKE else (1000, 10, 5)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    for seed in SEEDS:
+        order = np.random.default_rng([7, seed]).permutation(len(x))
+        inside, outside = order[:count], order[count : 2 * count]
+        for dropout in (0.0, 0.5):
+            keys = [("members", f"dropout {dropout}", e, seed) for e in range(looks)]
+            if all(key in TABLE for key in keys):
+                continue
+            keras.utils.set_random_seed(seed)
+            model = alexnet28(dropout=dropout)
+            model.compile(keras.optimizers.Adam(1e-3), loss)
+            for key in keys:
+                model.fit(x[inside], y[inside], batch_size=50, epochs=epochs, verbose=0)
+                parts = [losses(model, x[p], y[p])[0] for p in (inside, outside)]
+                attack = privacy.membership(*parts, np.random.default_rng(seed))
+                test = losses(model, t, t_y)[1]
+                run(key, lambda a=attack, v=test: (a.accuracy, a.low, a.high, v))
+
+
+def shares_of(y, how, rng):
+    if how == "alike":
+        return federated.alike(y, 10, rng)
+    if how == "dirichlet 0.5":
+        return federated.dirichlet(y, 10, 0.5, rng, least=10)
+    return federated.by_label(y, 10, int(how[0]), rng)
+
+
+def federation():
+    """The best test accuracy over the rounds, as niid_bench counts it, and the last one."""
+    import keras
+
+    x, y, t, t_y = data()
+    rounds, epochs = (1, 1) if SMOKE else (50, 10)
+    for seed in SEEDS:
+        for how in ("alike", "dirichlet 0.5", "3 labels", "2 labels", "1 label"):
+
+            def measure(seed=seed, how=how):
+                keras.utils.set_random_seed(seed)
+                model, rng = network(), np.random.default_rng([8, seed])
+                shares = shares_of(y, how, rng)
+                options = {"rate": 0.05, "batch": 64, "epochs": epochs}
+                group = federated.Federation(model, x, y, shares, rng, **options)
+                scores = []
+                for _ in range(rounds):
+                    group.run()
+                    scores.append(losses(model, t, t_y)[1])
+                return max(scores), None, None, scores[-1]
+
+            run(("federated", how, f"{rounds} rounds of {epochs}", seed), measure)
+
+
+@cache
+def hog_of(part):
+    """HOG and a constant, each row with length 1, of the training or the test images."""
+    rows = reading.hog(data()[0 if part == "train" else 2][..., 0])
+    rows = np.pad(rows, [(0, 0), (0, 1)], constant_values=1.0)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def private():
+    import keras
+
+    x, y, t, t_y = data()
+    share, steps = (0.2, 2) if SMOKE else (2048 / 55000, 800)
+    held = len(x) // 12
+
+    def linear():
+        width = hog_of("test").shape[1]
+        head = keras.layers.Dense(10, kernel_initializer="zeros")
+        return keras.Sequential([keras.Input((width,)), head])
+
+    def measure(what, epsilon, rate, seed, choose=False):
+        build = linear if what == "hog" else lambda: network("tanh")
+        inputs, tests = (hog_of("train"), hog_of("test")) if what == "hog" else (x, t)
+        keras.utils.set_random_seed(seed)
+        model, rng = build(), np.random.default_rng([9, seed])
+        sigma = privacy.noise_for(epsilon, share, steps, DELTA)
+        options = {"sigma": sigma, "bound": 1.0, "rate": rate, "share": share, "steps": steps}
+        privacy.train(model, inputs[held:], y[held:], rng, **options)
+        validation = losses(model, inputs[:held], y[:held])[1]
+        return validation, None, None, None if choose else losses(model, tests, t_y)[1]
+
+    for what, rates in (("hog", (2.0, 4.0, 8.0)), ("network", (0.25, 0.5, 1.0, 2.0))):
+        rates = rates[:1] if SMOKE else rates
+        tried = {
+            rate: run(
+                ("private", what, f"choose {rate}", 0),
+                lambda w=what, r=rate: measure(w, 3, r, 0, choose=True),
+            )
+            for rate in rates
+        }
+        best = max(tried, key=lambda rate: float(tried[rate]["value"]))
+        for seed in SEEDS:
+            for epsilon in (1, 3, 8):
+                key = ("private", what, f"epsilon {epsilon}, rate {best}", seed)
+                run(key, lambda w=what, e=epsilon, r=best, s=seed: measure(w, e, r, s))
+
+
+STAGES = {"members": members, "federated": federation, "private": private}
+
+
+if __name__ == "__main__":
+    names = [name for name in sys.argv[1:] if name != "--smoke"]
+    measuring.run_stages(STAGES, names, datasets.CACHE)
