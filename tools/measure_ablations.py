@@ -33,6 +33,7 @@ from helpers import ablation_table as found
 ASSET = Path(datasets.__file__).parent / "assets" / found.FILE
 CHOICE_SEED, PASSES, LONGER = 100, (3, 6, 24), ("no LRN", "no dropout", "tanh")
 SPEED_RATES, FULL = (0.0003, 0.001, 0.003), 60_000
+STUCK, ENOUGH = "start of 2012", 3  # it stays at chance at every rate: three seeds say so
 
 
 class Bench:
@@ -50,14 +51,14 @@ class Bench:
             return self.full[0][:n], self.full[1][:n]
         return self.bundle.train_images[:n], self.bundle.train_labels[:n]
 
-    def run(self, variant, seed, rate, passes=ablation.PASSES, images=None):
+    def run(self, variant, seed, rate, passes=ablation.PASSES, images=None, width=ablation.WIDTH):
         """Train, measure, write; of seeds from 100 the test images stay unseen."""
         images = images or self.images
-        key = ("train", variant, images, passes, rate, seed)
+        key = ("train", variant, width, images, passes, rate, seed)
         if key in self.table:
             return
         x, y = self.training_set(images)
-        model = ablation.train(variant, seed, x, y, passes=passes, rate=rate)
+        model = ablation.train(variant, seed, x, y, passes=passes, rate=rate, width=width)
         shares = dict.fromkeys(found.RESULT, "")
         sets = {"train": (x[:2000], y[:2000])}
         if seed == CHOICE_SEED:
@@ -85,7 +86,7 @@ class Bench:
 
     def race(self, activation, seed, rate):
         """Steps to a training error."""
-        key = ("speed", activation, self.images, 0, rate, seed)
+        key = ("speed", activation, ablation.WIDTH, self.images, 0, rate, seed)
         if key not in self.table:
             x, y = self.training_set(self.images)
             steps = ablation.steps_to(activation, seed, x, y, rate=rate)
@@ -105,7 +106,8 @@ def rates(bench, seed):
 
 def grid(bench, seed):
     for variant in ablation.VARIANTS:
-        bench.run(variant, seed, bench.rate(variant))
+        if variant != STUCK or seed < ENOUGH:
+            bench.run(variant, seed, bench.rate(variant))
 
 
 def speed(bench, seed):

@@ -14,7 +14,7 @@ from helpers import datasets, intervals
 from helpers.words import shown
 
 FILE = "ablations.csv"
-KEY = ("part", "variant", "images", "passes", "rate", "seed")
+KEY = ("part", "variant", "width", "images", "passes", "rate", "seed")
 # Shares right; test1 and test2 are the first and second 5,000 test images. Then steps to an error.
 RESULT = ("train", "choice", "bundled", "test1", "test2", "steps25", "steps15", "steps10")
 BASE = "AlexNet-28"
@@ -48,12 +48,12 @@ def _best(rows, variant, part, column, which):
     return which(found, key=lambda rate: np.mean(found[rate]))
 
 
-def accuracies(variant=BASE, *, images=5000, passes=12, column="test"):
+def accuracies(variant=BASE, *, width=0.5, images=5000, passes=12, column="test"):
     """``{seed: share right}``, of all 10,000 test images or of another column of the table."""
     found = {}
     for row in rows():
-        place = row["variant"], int(row["images"]), int(row["passes"])
-        if place == (variant, images, passes) and row["test1"]:
+        place = row["variant"], float(row["width"]), int(row["images"]), int(row["passes"])
+        if place == (variant, width, images, passes) and row["test1"]:
             parts = ("test1", "test2") if column == "test" else (column,)
             found[int(row["seed"])] = float(np.mean([float(row[name]) for name in parts]))
     return found
