@@ -31,7 +31,7 @@ from helpers import ablation, datasets, session
 from helpers import ablation_table as found
 
 ASSET = Path(datasets.__file__).parent / "assets" / found.FILE
-CHOICE_SEED, PASSES, LONGER = 100, (3, 6, 24), ("no LRN", "no dropout", "tanh")
+CHOICE_SEED, PASSES, LONGER = 100, (3, 6, 24), ("no dropout", "no mirroring", "tanh")
 SPEED_RATES, FULL = (0.0003, 0.001, 0.003), 60_000
 STUCK, ENOUGH = "start of 2012", 3  # it stays at chance at every rate: three seeds say so
 
