@@ -18,7 +18,9 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ROOT / "_static" / "figures"
-NAMES = ["convolution", "receptive-field", "softmax", "int8", "codebook", "pruning", "base-rate"]
+NAMES = [
+    "convolution", "receptive-field", "pairs", "softmax", "int8", "codebook", "pruning", "base-rate"
+]  # fmt: skip
 WIDTH, PAD, LINE = 480, 14, 20
 sys.path.insert(0, str(ROOT / "_ext"))
 

@@ -19,6 +19,7 @@ CHAPTERS = {
     "top-five": "01-imagenet",
     "convolution": "02-forward-pass",
     "receptive-field": "02-forward-pass",
+    "pairs": "05-what-mattered",
     "pruning": "11-pruning-and-sharing",
     "codebook": "11-pruning-and-sharing",
     "softmax": "12-quantization-and-distillation",
@@ -30,6 +31,7 @@ STATES = {
     "top-five": ("photo=2&a0=1&a2=16", "top-1 error 7 of 8, top-5 error 6 of 8"),
     "convolution": ("step=7&kernel=sum&S=2&P=1&D=1", "Row 3, column 2 of the output is 47"),
     "receptive-field": ("layer=7&x=3&y=3", "pool5 sees 195 pixels across"),
+    "pairs": ("part=no+dropout&pairs=10&turn=3", "All 10 pairs"),
     "pruning": ("cut=5", "90% deleted"),
     "codebook": ("M=32", "one of 32 values"),
     "softmax": ("T=1&class=0", "shirt 97.3%"),
@@ -510,6 +512,24 @@ def test_as_many_weights_are_drawn_as_are_left(alone):
         assert left == (block >= row[0]).sum()
         assert abs(left / block.size - (1 - row[0])) <= 0.09, "a fair sample of the layer"
         assert f"{100 * row[2]:.1f}%" in text and f"{100 * np.mean(row[3]):.1f}%" in text
+
+
+def test_paired_runs_are_those_of_the_table_with_students_interval(alone):
+    from helpers import ablation_table, intervals
+
+    page, _ = alone("pairs")
+    against = figure_data.AGAINST
+    for part, points in table("pairs")["rows"].items():
+        d = 100 * ablation_table.differences(*against.get(part, (part, ablation_table.BASE)))
+        assert np.allclose(points, d, atol=0.006) and len(d) >= 10
+        for n in (2, 5, 10):
+            mean, low, high = intervals.paired(np.array(points[:n]))
+            text = minus(every(page, "pairs", [{"part": part, "pairs": n, "turn": 0}])[0])
+            shown = re.search(r"Mean ([-+\d.]+) points, 95% interval ([-+\d.]+) to ([-+\d.]+)", text)
+            assert np.allclose([float(v) for v in shown.groups()], [mean, low, high], atol=0.006)
+            assert ("cannot tell" in text) == (low <= 0 <= high), (part, n)
+        drawn = every(page, "pairs", [{"part": part, "pairs": 3, "turn": t} for t in range(12)])
+        assert len(set(drawn)) > 6, "other runs are other runs"
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ ROOMS = [
     "convolution",  # lab 02
     "backward",  # lab 03
     "training",  # lab 04
+    "ablation",  # lab 05
     "blocks",  # lab 06
     "architecture",  # lab 06
     "transfer",  # lab 07
