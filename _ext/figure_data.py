@@ -2,8 +2,8 @@
 
 The values travel in the page as JSON; the files are what they were read from, so that the page is
 made anew when one of them changes. Nothing here is typed: ``tools/make_figure_data.py`` measured
-it, as labs 1 and 11 do, and the tests hold it to what they print; paired runs come from the table of
-lab 5. What is missing is a ``LookupError``.
+it, as labs 1 and 11 do, and the tests hold it to what they print; paired runs come from the table
+of lab 5. What is missing is a ``LookupError``.
 """
 
 import csv
@@ -46,7 +46,7 @@ def weights_and_curve(table):
 
 
 def differences():
-    """Points of accuracy on all test images, variant minus the network without the change, by seed."""
+    """Points of accuracy on all test images, with the change minus without it, by seed."""
     right = {}
     with open(ABLATIONS, encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):

@@ -94,7 +94,9 @@ def open_page(app, pagename, templatename, context, doctree):
         words = " · ".join(word for word in (f"Part {number}", html.escape(title), what) if word)
         opening = f'<div class="opening">{drawing(number)}<p>{words}</p></div>\n<h1'
         body = body.replace("<h1", opening, 1)
-    context["body"] = re.sub(r"<p>(?=Time: (?:\d|read )|<strong>Time)", '<p class="time">', body, count=1)
+    context["body"] = re.sub(
+        r"<p>(?=Time: (?:\d|read )|<strong>Time)", '<p class="time">', body, count=1
+    )
 
 
 def describe(app, pagename, templatename, context, doctree):
