@@ -26,7 +26,7 @@
   BookFigures.define("pairs", {
     controls: [
       { key: "part", type: "select", label: "What is changed", value: "", options: [["", ""]] },
-      { key: "pairs", type: "range", label: "Pairs of runs", min: 1, max: 10, value: 1 },
+      { key: "pairs", type: "range", label: "Pairs of runs", min: 1, max: 20, value: 1 },
       { key: "again", type: "button", label: "Other runs", press: (state) => { state.turn = (state.turn + 1) % 100; } },
     ],
     state: { turn: { value: 0, min: 0, max: 99 } },
@@ -36,10 +36,11 @@
       part.value = figure.data.first;
       const select = figure.form.querySelector("select");
       select.replaceChildren(...names.map((name) => figure.h("option", { value: name }, name)));
+      figure.control("pairs").limit(1, Math.max(...Object.values(figure.data.rows).map((all) => all.length)));
     },
-    draw({ part, pairs, turn }, figure) {
-      const { s, number, width } = figure, all = figure.data.rows[part];
-      const n = Math.min(pairs, all.length), taken = order(all, turn).slice(0, n);
+    draw(state, figure) {
+      const { s, number, width } = figure, { part, turn } = state, all = figure.data.rows[part];
+      const n = state.pairs = Math.min(state.pairs, all.length), taken = order(all, turn).slice(0, n);
       const now = estimate(taken), whole = estimate(all);
       const most = 1.12 * Math.max(0.6, ...all.map(Math.abs)), row = 17, top = 12;
       const x = (points) => Math.max(2, Math.min(width - 2, width / 2 * (1 + points / most)));
