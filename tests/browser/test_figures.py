@@ -526,7 +526,7 @@ def test_paired_runs_are_those_of_the_table_with_students_interval(alone):
             mean, low, high = intervals.paired(np.array(points[:n]))
             text = minus(every(page, "pairs", [{"part": part, "pairs": n, "turn": 0}])[0])
             shown = re.search(
-                r"Mean ([-+\d.]+) points, 95% interval ([-+\d.]+) to ([-+\d.]+)", text
+                r"Mean ([-+\d.]+) points, 95% interval ([-+\d.]+) to ([-+\d.]+)\.", text
             )
             assert np.allclose([float(v) for v in shown.groups()], [mean, low, high], atol=0.006)
             assert ("cannot tell" in text) == (low <= 0 <= high), (part, n)
