@@ -51,9 +51,9 @@ def round_for_storage(model, bias_values=16):
     Raises ``ValueError``, before it changes anything, if the network is not built or a weight is
     NaN, infinite or too large.
     """
+    check_plain(model)
     kernels(model)
     check_finite_weights(model)
-    check_plain(model)
     check_ties(model)
     rounded = []
     for weight in model.weights:
