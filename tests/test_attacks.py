@@ -375,6 +375,10 @@ def test_options_that_make_no_sense_are_refused(case):
         attacks.clopper_pearson(11, 10, 0.05)
     with pytest.raises(ValueError, match="sigma=0"):
         attacks.vote(model, images[0], 0, 10)
+    with pytest.raises(ValueError, match="the image is uint8: divide by 255"):
+        attacks.certify(model, np.zeros((2, *SHAPE), np.uint8), 0.25)
+    with pytest.raises(ValueError, match="the image has 40 of 40 values that are NaN"):
+        attacks.vote(model, images[0] * np.nan, 0.25, 10)
 
 
 def test_a_network_that_gives_probabilities_is_refused(case):
@@ -394,3 +398,34 @@ def test_the_seed_of_the_session_is_used(case, monkeypatch):
     first = attacks.pgd(model, images, labels, 0.1, steps=1)
     monkeypatch.setitem(session._state, "seed", 7)
     assert (attacks.pgd(model, images, labels, 0.1, steps=1) != first).any()
+
+
+def network_of(**options):
+    return keras.Sequential(
+        [keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(3, **options)]
+    )
+
+
+def test_networks_that_would_learn_something_else_are_refused(case):
+    images, labels = case[3], case[4]
+    with pytest.raises(ValueError, match="ends in softmax, and the loss here takes logits"):
+        attacks.train(network_of(activation="softmax"), images, labels)
+    with pytest.raises(ValueError, match="a label is 7, but the network has 3 classes"):
+        attacks.train(network_of(), images, np.full(len(images), 7))
+    one = keras.Sequential([keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match="one number, so there is no other class"):
+        attacks.right(one, images, np.zeros(len(images), int))
+    half = network_of(dtype="mixed_float16")
+    for use in (attacks.train, attacks.gradient):
+        with pytest.raises(ValueError, match="computes in float16, in which small gradients"):
+            use(half, images, labels)
+
+
+def test_the_penalty_of_a_regularizer_is_trained_on(case):
+    norms = []
+    for penalty in (None, keras.regularizers.L2(1.0)):
+        keras.utils.set_random_seed(0)
+        model = network_of(kernel_regularizer=penalty)
+        attacks.train(model, case[3], case[4], epochs=3, batch=4, flip=False)
+        norms.append(np.linalg.norm(model.get_weights()[0]))
+    assert norms[1] < norms[0]

@@ -78,3 +78,50 @@ def test_too_few_scores_are_told_by_infinity():
     assert calibration.conformal_threshold([0.3, 0.2, 0.1] * 3, 0.1) == 0.3
     with pytest.raises(ValueError, match="between 0 and 1"):
         calibration.conformal_threshold([0.1], 1)
+
+
+LOGITS, RIGHT = np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) % 4
+
+
+@pytest.mark.parametrize(
+    "use", [calibration.answers, calibration.cross_entropy, calibration.best_temperature]
+)
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (RIGHT[:, None], r"labels \(40, 1\) are not of n images: give \(n, classes\) and \(n,\)"),
+        (np.eye(4, dtype=int)[RIGHT], r"labels \(40, 4\)"),
+        (RIGHT[:1], r"labels \(1,\)"),
+        (RIGHT - 1, "from -1 to 2; give whole numbers from 0 to 3"),
+        (RIGHT + 6, "from 6 to 9"),
+        (RIGHT + 0.5, "labels are float64"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused_and_not_spread(use, labels, words):
+    with pytest.raises(ValueError, match=words):
+        use(LOGITS, labels)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: calibration.answers(LOGITS * np.nan, RIGHT), "logits has 160 of 160"),
+        (lambda: calibration.best_temperature(LOGITS / 0.0, RIGHT), "NaN or infinite"),
+        (
+            lambda: calibration.best_temperature(calibration.softmax(LOGITS), RIGHT),
+            "these are probabilities; give logits",
+        ),
+        (lambda: calibration.softmax(LOGITS, 0), "temperature=0: give a number above 0"),
+        (lambda: calibration.calibration_error(np.full(3, 93), np.ones(3)), "from 0 to 1, and one"),
+        (lambda: calibration.calibration_error([np.nan], [1]), "from 0 to 1, and one"),
+        (lambda: calibration.conformal_threshold([0.1, np.nan], 0.1), "1 of 2 scores are NaN"),
+        (
+            lambda: calibration.set_coverage(np.ones((40, 4), bool), RIGHT[:, None]),
+            "not of n images",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_numbers_that_would_mislead_are_refused(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()

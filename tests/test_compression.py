@@ -248,6 +248,45 @@ def test_settings_that_make_no_sense(call, words):
         call(small_model())
 
 
+@pytest.mark.parametrize(
+    ("compress", "words"),
+    [
+        (lambda m: compression.prune(m, 0.5), r"has \d+ weights that were pruned since"),
+        (lambda m: compression.share(m, 4), r"has \d+ values since other weights were put there"),
+    ],
+)
+def test_weights_that_were_put_back_are_noticed(compress, words):
+    model = small_model()
+    before = model.get_weights()
+    compress(model)
+    model.set_weights(before)  # as a callback that restores the best does
+    calls = [compression.pack, compression.round_for_storage]
+    for call in [*calls, lambda m: compression.share(m, 4)]:
+        with pytest.raises(ValueError, match=words):
+            call(model)
+    compression.prune(model, 0.5)
+    compression.share(model, 4)
+    compression.round_for_storage(model)
+    assert unpack(compression.pack(model))
+
+
+@pytest.mark.parametrize("change", ["quantize", "lora"])
+def test_kernels_that_keras_has_replaced_are_refused(change):
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(4, name="d")])
+    if change == "lora":
+        model.layers[0].enable_lora(2)
+    else:
+        model.quantize("int8")
+    for call in (
+        compression.pack,
+        lambda m: compression.prune(m, 0.5),
+        lambda m: compression.share(m, 4),
+        compression.round_for_storage,
+    ):
+        with pytest.raises(ValueError, match=r"layer 'd' was .* by Keras.*as it was before"):
+            call(model)
+
+
 # The packed file
 
 

@@ -81,3 +81,18 @@ def test_the_table_is_whole():
     for change in table.values():
         assert set(change.alarms) == all_of_them - {("mmd", 1000)}
     assert min(table["clean"].windows.values()) >= 200
+
+
+@pytest.mark.parametrize("name", drift.DETECTORS)
+@pytest.mark.parametrize(("place", "words"), [(0, "the reference has 1 of"), (1, "the window has")])
+def test_nan_is_no_number_to_compare(name, place, words):
+    samples = [np.random.default_rng(0).normal(size=(50, 3)) for _ in range(2)]
+    samples[place][7, 1] = np.nan
+    with pytest.raises(ValueError, match=words):
+        drift.DETECTORS[name](*samples)
+
+
+@pytest.mark.parametrize("change", [drift.darker, drift.noisy])
+def test_images_from_0_to_1_would_become_black_and_are_refused(change):
+    with pytest.raises(ValueError, match="images are float64; give uint8"):
+        change(np.full((2, 28, 28), 0.5))

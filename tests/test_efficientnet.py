@@ -306,3 +306,20 @@ def test_block_outputs_are_the_sums_where_there_is_a_shortcut(model):
     assert names[:3] == ["blocks_0_bn2", "blocks_1_bn2", "blocks_2_add"]
     assert names[-1] == "bn1_relu6" and len(names) == 17
     assert sum(name.endswith("_add") for name in names) == 9
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_pictures_of_more_than_eight_bits_are_refused(dtype):
+    deep = Image.fromarray(np.full((9, 9), 0.5).astype(dtype))
+    with pytest.raises(ValueError, match=r"image 0 has mode .*: save it with 8 bits"):
+        efficientnet.preprocess(deep)
+
+
+def test_below_transparent_pixels_is_white():
+    clear = Image.fromarray(np.zeros((300, 300, 4), np.uint8))
+    assert (efficientnet.preprocess(clear) == 1).all()
+
+
+def test_probabilities_are_no_logits():
+    with pytest.raises(ValueError, match="these are probabilities; give logits"):
+        efficientnet.decode_predictions(np.full((1, 1000), 1e-3))

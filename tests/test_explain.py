@@ -383,6 +383,33 @@ def test_marks():
 # --- messages ------------------------------------------------------------------------------------
 
 
+def hidden(fill):
+    image = np.full((4, 5, 2), 200, np.uint8)
+    return explain.covered(image, explain.grid(4, 5, 2), np.zeros((1, 6), bool), fill)
+
+
+def test_a_fill_is_what_is_seen():
+    assert (hidden(7) == 7).all() and (hidden([1, 2])[0, 3, 4] == [1, 2]).all()
+
+
+def test_a_softmax_that_is_too_sure_is_said_instead_of_drawing_nothing():
+    model = keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            keras.layers.Conv2D(2, 2, kernel_initializer="ones"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2, "softmax", kernel_initializer="ones", bias_initializer=far_apart),
+        ]
+    )
+    for method in (explain.gradient, explain.grad_cam):
+        with pytest.raises(ValueError, match=r"3 of 3 images have no gradient.*softmax"):
+            method(model, IMAGES, 0)
+
+
+def far_apart(shape, dtype=None):
+    return np.array([1000.0, 0.0], np.float32)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -417,6 +444,11 @@ def test_marks():
         (lambda: explain.stability([np.ones((2, 2))]), "two maps or more"),
         (lambda: explain.nearest(np.ones((3, 2)), np.ones((1, 3))), "rows of equal length"),
         (lambda: explain.visualize(LINEAR, 0, SHAPE, RNG, low=1.0), "no room"),
+        (lambda: hidden(0.5), "fill=0.5 is no pixel of an image of uint8"),
+        (lambda: hidden(-1), "fill=-1 is no pixel"),
+        (lambda: hidden([1, 2, 3]), r"the fill has shape \(3,\), the image \(4, 5, 2\)"),
+        (lambda: explain.integrated_gradients(LINEAR, IMAGES, 0, np.nan), "fill=nan is no pixel"),
+        (lambda: explain.gradient_times_input(LINEAR, IMAGES, 0, np.ones(7)), r"shape \(7,\)"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(call, message):

@@ -134,6 +134,10 @@ def test_bytes_are_counted_both_ways():
         (lambda: federated.average([], []), "one for each"),
         (lambda: federated.average([[np.ones(2)], [np.ones(3)]], [1, 1]), "differ"),
         (lambda: federated.average([[np.ones(2)]], [0]), "counts of images"),
+        (
+            lambda: federated.average([[np.ones(2)], [np.array([1, np.nan])]], [1, 1]),
+            "what client 1 sent has 1 of 2 values that are NaN.*leave this client out",
+        ),
         (lambda: federated.bytes_of(network(), 0), "bits=0"),
     ],
 )
@@ -158,3 +162,55 @@ def test_a_federation_that_makes_no_sense_is_refused(shares, options, words):
         federated.Federation(
             network(), x, y, shares, np.random.default_rng(0), **({"rate": 0.1} | options)
         )
+
+
+def a_federation(x=None, y=None, model=None):
+    images, targets = data()
+    x, y = images if x is None else x(images), targets if y is None else y(targets)
+    shares = [np.arange(15), np.arange(15, 30)]
+    return federated.Federation(
+        model or network(), x, y, shares, np.random.default_rng(0), rate=0.1
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"y": lambda y: y + 0.7}, r"labels are float64 \(30,\) .*give a whole number"),
+        ({"y": lambda y: np.eye(3)[y]}, r"labels are float64 \(30, 3\)"),
+        ({"y": lambda y: y[:, None]}, r"\(30, 1\) for 30 images"),
+        ({"y": lambda y: y + 5}, "the network has 3 classes, from 0 to 2"),
+        ({"y": lambda y: y - 1}, "labels run from -1"),
+        ({"x": lambda x: (255 * x).astype(np.uint8)}, "images are uint8; divide by 255"),
+        ({"x": lambda x: x * np.nan}, r"images\[0\] has"),
+    ],
+)
+def test_images_and_labels_that_do_not_fit_are_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        a_federation(**change)
+
+
+def test_a_network_that_ends_in_softmax_is_refused():
+    import keras
+
+    model = network()
+    model.layers[-1].activation = keras.activations.softmax
+    with pytest.raises(ValueError, match="ends in softmax, and the loss here takes logits"):
+        a_federation(model=model)
+
+
+@pytest.mark.parametrize("clients", [[2], [-1], []])
+def test_a_client_that_is_not_there_is_refused(clients):
+    with pytest.raises(ValueError, match="a round needs clients, from 0 to 1"):
+        a_federation().run(clients)
+
+
+def test_the_penalty_of_a_regularizer_is_trained_on():
+    import keras
+
+    plain, held = network(), network()
+    held.layers[0].kernel.regularizer = keras.regularizers.L2(1.0)
+    for model in (plain, held):
+        a_federation(model=model).run()
+    norms = [np.linalg.norm(model.layers[0].kernel) for model in (held, plain)]
+    assert norms[0] < norms[1]

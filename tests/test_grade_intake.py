@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import zipfile
 
@@ -124,6 +125,19 @@ def test_answers_are_found_without_metadata():
 def test_student_line():
     line = notebook.Notebook(["STUDENT = 'x'", 'a = 1\nSTUDENT = "  Ada   Lovelace"  # me'], [])
     assert line.student() == "Ada Lovelace"
+    assert notebook.Notebook(['STUDENT = """Ada"""'], []).student() == "Ada"
+    assert notebook.Notebook(["STUDENT = ''"], []).student() == ""
+
+
+def test_any_line_end_is_one():
+    cell = {"cell_type": "code", "source": "a = 1\rSTUDENT = 'Ada'\r\nb = 2\n"}
+    found = notebook.read("a.ipynb", json.dumps({"cells": [cell]}).encode())
+    assert found.code == ["a = 1\nSTUDENT = 'Ada'\nb = 2\n"] and found.student() == "Ada"
+
+
+def test_other_text_is_not_called_cut_off():
+    with pytest.raises(notebook.Unreadable, match="no notebook: it is other text, not JSON"):
+        notebook.read("a.ipynb", b"---\njupyter: {}\n---\n")
 
 
 @pytest.mark.parametrize("cut", range(0, 120, 7))

@@ -181,3 +181,21 @@ def test_images_of_more_than_eight_bits_are_named_and_left_out(folder, dtype):
     own = datasets.image_folder(folder)
     assert len(own.images) == 6
     assert own.skipped[0][0].name == "deep.tiff" and "save it with 8 bits" in own.skipped[0][1]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("K\u00e4fer", "Ka\u0308fer"), ("eels", "eels ")],
+    ids=["two ways to write an accent", "a space"],
+)
+def test_a_class_in_two_folders_is_refused(folder, names):
+    for name in names:
+        picture(folder / name / "0.png")
+    with pytest.raises(DataError, match="are one class, written in two ways: join them"):
+        datasets.image_folder(folder)
+
+
+@pytest.mark.parametrize("largest", ["64", 0, 2.5, True])
+def test_a_senseless_largest_is_not_blamed_on_the_images(folder, largest):
+    with pytest.raises(ValueError, match=r"largest=.*give a whole number of pixels from 1"):
+        datasets.image_folder(folder, largest)

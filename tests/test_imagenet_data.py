@@ -173,12 +173,13 @@ def example(image, label, image_key="image/encoded", label_key="image/class/labe
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
 
-def write_shard(path, n=6, options=None, **keys):
+def write_shard(path, n=6, options=None, labels=None, **keys):
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(n)
     with tf.io.TFRecordWriter(str(path), options) as writer:
         for i in range(n):
-            writer.write(example(picture(rng, i % 2, size=(60, 50)), i % 2 + 1, **keys))
+            label = labels[i] if labels else i % 2 + 1
+            writer.write(example(picture(rng, i % 2, size=(60, 50)), label, **keys))
     return path
 
 
@@ -266,7 +267,7 @@ def test_compressed_shards_are_refused_before_the_scan(tmp_path, kind):
 
 def test_other_keys_are_refused_with_the_keys_that_are_there(tmp_path):
     write_shard(tmp_path / "train-00000-of-00001", image_key="jpeg", label_key="class")
-    with pytest.raises(data.DataError, match="its first record has class, jpeg; an image needs"):
+    with pytest.raises(data.DataError, match=r"has class \(int64\), jpeg \(bytes\); an"):
         data.list_images(tmp_path, "train")
 
 
@@ -385,3 +386,29 @@ def test_hidden_files_are_no_images(root):
     (root / "train" / "__MACOSX").mkdir()
     assert find.list_images(root, "train") == before
     assert Path(before[0].path).is_file()
+
+
+@pytest.mark.parametrize(("label", "kind"), [(b"cat", "bytes"), (1.0, "float")])
+def test_a_label_of_another_type_is_refused_with_its_type(tmp_path, label, kind):
+    lists = {"bytes": tf.train.BytesList, "float": tf.train.FloatList}
+    features = {"image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"x"]))}
+    features["label"] = tf.train.Feature(**{f"{kind}_list": lists[kind](value=[label])})
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    with tf.io.TFRecordWriter(str(tmp_path / "train-00000-of-00001")) as file:
+        file.write(example.SerializeToString())
+    with pytest.raises(data.DataError, match=rf"label \({kind}\); .* label \(int64\)"):
+        data.list_images(tmp_path, "train")
+
+
+@pytest.mark.parametrize("name", ["a.tfrecord.gz", "n01440764.zip", "n01440764.tar.gz", "a.TGZ"])
+def test_packed_files_are_named_as_such(tmp_path, name):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / name).write_bytes(b"x")
+    with pytest.raises(data.DataError, match=rf"has packed files: {name}; unpack them"):
+        data.list_images(tmp_path, "train")
+
+
+def test_an_image_whose_class_is_not_told_is_left_out_by_name(shards, tmp_path, capsys):
+    write_shard(shards / "train-00000-of-00002", labels=[1, -1, 2, 1, -1, 2])
+    assert look(shards, tmp_path / "out")[0]["train"] == 10
+    assert "has the label -1, as images do whose class is not told" in capsys.readouterr().out

@@ -286,3 +286,56 @@ def test_bad_settings_of_training_are_refused(change, words):
     options = {"sigma": 1, "bound": 1, "rate": 0.1, "share": 0.5, "steps": 1} | change
     with pytest.raises(ValueError, match=words):
         privacy.train(network(), x, y, np.random.default_rng(0), **options)
+
+
+def functional(kind):
+    import keras
+
+    inputs = keras.Input((6, 6, 1))
+    flat = keras.layers.Flatten()(inputs)
+    dense = keras.layers.Dense(36)
+    if kind == "twice":
+        flat = dense(dense(flat))
+    if kind == "branch":
+        flat = dense(flat) * keras.layers.Dense(36)(flat)
+    return keras.Model(inputs, keras.layers.Dense(4)(flat))
+
+
+def once(model=None, x=None, y=None):
+    images, labels = data(6)
+    options = {"sigma": 0, "bound": 1.0, "rate": 0.1, "share": 1, "steps": 1}
+    x = images if x is None else x
+    labels = labels if y is None else y
+    privacy.train(model or network(), x, labels, np.random.default_rng(0), **options)
+
+
+def test_a_functional_network_in_a_row_trains():
+    model = functional("row")
+    before = model.get_weights()
+    once(model)
+    assert not np.array_equal(before[0], model.get_weights()[0])
+
+
+@pytest.mark.parametrize("kind", ["twice", "branch"])
+def test_a_network_that_is_no_row_is_refused(kind):
+    with pytest.raises(ValueError, match="do not stand in a row"):
+        once(functional(kind))
+
+
+def test_what_would_train_something_else_is_refused():
+    import keras
+
+    held, soft = network(), network()
+    held.layers[0].kernel.regularizer = keras.regularizers.L2(1.0)
+    soft.layers[-1].activation = keras.activations.softmax
+    x, y = data(6)
+    for case, words in (
+        ({"model": held}, "adds a loss of its own"),
+        ({"model": soft}, "ends in softmax"),
+        ({"y": y + 0.5}, "give a whole number, the class"),
+        ({"y": y + 9}, "labels run from"),
+        ({"x": (9 * x).astype(np.uint8)}, "images are uint8; divide by 255"),
+        ({"x": x * np.nan}, "NaN or infinite"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            once(**case)

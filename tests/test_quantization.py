@@ -126,3 +126,80 @@ def test_without_the_quantizer_the_message_says_what_to_do(model, monkeypatch):
 def test_other_bytes_are_refused(images, data):
     with pytest.raises(ValueError, match=r"bytes are no LiteRT file"):
         quantization.run(data, images)
+
+
+def small(*layers, batch=None):
+    return keras.Sequential([keras.Input((12, 12, 1), batch), *layers], name="small")
+
+
+def test_a_file_for_one_size_of_batch_takes_any_number_of_images(images):
+    keras.utils.set_random_seed(0)
+    some = images[:20, :12, :12]
+    layers = [keras.layers.Conv2D(4, 3), keras.layers.Flatten(), keras.layers.Dense(3)]
+    eights, free = small(*layers, batch=8), small(*layers)
+    found = quantization.run(quantization.convert(eights), some)
+    np.testing.assert_allclose(found, free(some).numpy(), atol=1e-5)
+
+
+def test_a_file_for_one_size_of_batch_is_not_raced_or_calibrated(images):
+    some = images[:20, :12, :12]
+    data = quantization.convert(small(keras.layers.Flatten(), keras.layers.Dense(3), batch=8))
+    for call in (
+        lambda: quantization.race({"a": data}, some[0]),
+        lambda: quantization.convert(data, "int8", some),
+    ):
+        with pytest.raises(ValueError, match="converted for batches of 8; convert a model whose"):
+            call()
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 2), (2, 1)])
+def test_a_file_with_several_ends_is_refused(images, inputs, outputs):
+    import tensorflow as tf
+
+    ends = [keras.Input((12, 12, 1)) for _ in range(inputs)]
+    flat = keras.layers.Flatten()(sum(ends[1:], ends[0]))
+    model = keras.Model(ends, [keras.layers.Dense(2)(flat) for _ in range(outputs)])
+    with quantization._quiet():
+        data = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    some = images[:2, :12, :12]
+    for call in (
+        lambda: quantization.run(data, some),
+        lambda: quantization.convert(data, "dynamic"),
+        lambda: quantization.race({"a": data}, some[0]),
+    ):
+        with pytest.raises(ValueError, match=f"has {inputs} inputs and {outputs} outputs, in an"):
+            call()
+
+
+def test_a_file_that_does_not_answer_for_each_image_is_refused(images):
+    inputs = keras.Input((12, 12, 1))
+    model = keras.Model(inputs, keras.ops.mean(keras.layers.Flatten()(inputs), axis=0))
+    with pytest.raises(ValueError, match=r"gives \(144,\) for 2 images"):
+        quantization.run(quantization.convert(model), images[:2, :12, :12])
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ([keras.layers.Reshape((12, 12)), keras.layers.LSTM(2, name="l")], "TensorListReserve in"),
+        ([keras.layers.Resizing(9, 9, interpolation="bicubic")], "ResizeBicubic in .*resizing"),
+    ],
+)
+def test_what_liteRT_lacks_is_said_in_one_sentence(layers, words):
+    with pytest.raises(ValueError, match=f"small.*: LiteRT has no {words}.*put another layer") as e:
+        quantization.convert(small(*layers))
+    assert "\n" not in str(e.value) and len(str(e.value)) < 250
+
+
+def test_the_advice_for_recurrent_layers_works(images):
+    model = small(keras.layers.Reshape((12, 12)), keras.layers.LSTM(2, unroll=True))
+    some = images[:3, :12, :12]
+    found = quantization.run(quantization.convert(model), some)
+    np.testing.assert_allclose(found, model(some).numpy(), atol=1e-5)
+
+
+def test_a_model_that_keras_has_quantized_is_refused():
+    model = small(keras.layers.Flatten(), keras.layers.Dense(3, name="d"))
+    model.quantize("int8")
+    with pytest.raises(ValueError, match="layer 'd' was quantized to int8 by Keras"):
+        quantization.convert(model)

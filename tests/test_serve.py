@@ -177,6 +177,17 @@ def test_what_is_refused_is_refused_with_a_sentence(client, what):
     assert time.perf_counter() - start < 3
 
 
+@pytest.mark.parametrize("kind", ["image/jpg", "image/pjpeg", "Image/X-PNG; charset=binary"])
+def test_other_names_for_jpeg_and_png_are_understood(client, images, kind):
+    assert send(client, picture(images[0]), {"Content-Type": kind}).status_code == 200
+
+
+def test_the_refusal_of_a_type_names_it(client, images):
+    sent = {"Content-Type": "application/octet-stream"}
+    reply = send(client, picture(images[0]), sent)
+    assert "type image/jpeg or image/png, not 'application/octet" in reply.json()["error"]
+
+
 def test_a_damaged_file_among_good_ones_is_named(client, images):
     good = picture(images[0])
     reply = client.post("/predict", files=form(good, good[: len(good) // 2]))

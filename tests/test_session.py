@@ -47,11 +47,17 @@ def test_rng_depends_on_seed_and_number():
     assert not np.array_equal(a, c)
 
 
-@pytest.mark.parametrize("text", ["x", "-1", "1.5", str(2**32)])
+@pytest.mark.parametrize("text", ["x", "-1", "1.5", "²", str(2**32)])
 def test_a_bad_seed_in_the_environment(monkeypatch, text):
     monkeypatch.setenv("BOOK_SEED", text)
     with pytest.raises(ValueError, match=r"BOOK_SEED is .*; set it to a whole number"):
         session.begin()
+
+
+@pytest.mark.parametrize("seed", [1.5, -1, 2**32, "7", None, True])
+def test_a_bad_seed_is_not_rounded(seed):
+    with pytest.raises(ValueError, match=r"seed=.*: give a whole number from 0"):
+        session.begin(seed)
 
 
 def test_seed_from_the_environment_wins(monkeypatch):

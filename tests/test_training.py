@@ -323,7 +323,20 @@ def frozen():
     return model
 
 
+def by_operation():
+    inputs = keras.Input((4, 4, 1))
+    return keras.Model(inputs, keras.ops.softmax(keras.layers.Flatten()(inputs)))
+
+
+def used():
+    optimizer = training.PaperSGD()
+    optimizer.build(little().trainable_variables)
+    return optimizer
+
+
 SOFTMAX = keras.layers.Dense(2, activation="softmax")
+RELU, DROPOUT = keras.layers.Dense(2, activation="relu"), keras.layers.Dropout(0.5)
+HALF = keras.layers.Dense(2, dtype="mixed_float16", name="half")
 IMAGES, LABELS = np.zeros((20, 4, 4), np.float32), np.arange(20) % 2
 SIZES = [np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)]
 
@@ -350,6 +363,15 @@ SIZES = [np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)]
         ({"model": little(keras.layers.Conv2D(2, 3))}, r"gives .*, not \(images, classes\)"),
         ({"model": little(keras.layers.Flatten(), SOFTMAX)}, "ends in softmax"),
         ({"model": little(keras.layers.Flatten(), keras.layers.Softmax())}, "ends in softmax"),
+        ({"model": little(keras.layers.Flatten(), RELU)}, "ends in relu, and .* takes logits"),
+        ({"model": little(keras.layers.Flatten(), keras.layers.LeakyReLU())}, "ends in leakyrelu"),
+        ({"model": little(keras.layers.Flatten(), SOFTMAX, DROPOUT)}, "ends in softmax"),
+        ({"model": little(keras.layers.Flatten(), keras.layers.Dense(1))}, "gives one number"),
+        ({"model": by_operation()}, "ends in softmax"),
+        ({"model": little(keras.layers.Flatten(), HALF)}, "'half' computes in float16.*LossScale"),
+        ({"optimizer": keras.optimizers.SGD(use_ema=True)}, "use_ema, whose averages nothing"),
+        ({"optimizer": used()}, "has trained other weights .*: give a new one"),
+        ({"train": ((IMAGES + 1).astype(np.uint8), LABELS)}, "0 and 1 only, .* multiply them by"),
         ({"model": frozen()}, "nothing to train: every layer is frozen"),
         ({"train": (IMAGES, np.eye(2)[LABELS])}, r"labels\.argmax\(axis=-1\)"),
         ({"optimizer": "sgd"}, "optimizer is 'sgd'; give an object, such as PaperSGD"),
@@ -392,3 +414,66 @@ def test_networks_of_gray_images_without_channel_or_of_any_size_train(shape):
     model = little(pool, keras.layers.Dense(2), shape=shape)
     data = IMAGES, LABELS
     assert len(training.fit(model, training.PaperSGD(), data, data, epochs=1, progress=False)) == 1
+
+
+def trained(optimizer=None, directory=None, epochs=2, **options):
+    """Weights after a short training of a layer with these options."""
+    keras.utils.set_random_seed(1)
+    model = little(keras.layers.Flatten(), keras.layers.Dense(2, **options))
+    images = np.random.default_rng(0).random((20, 4, 4), np.float32)
+    optimizer = optimizer or training.PaperSGD(0.1, decay=0)
+    data = images, LABELS
+    options = {"epochs": epochs, "progress": False, "directory": directory}
+    training.fit(model, optimizer, data, data, **options)
+    return np.float32(model.get_weights()[0])
+
+
+@pytest.mark.parametrize(
+    "penalty", [{"kernel_regularizer": "l2"}, {"activity_regularizer": keras.regularizers.L2(1.0)}]
+)
+def test_what_layers_add_to_the_loss_is_trained_on(penalty):
+    assert not np.array_equal(trained(epochs=1, **penalty), trained(epochs=1))
+
+
+def test_half_precision_with_a_scaled_loss_moves_as_far_as_single():
+    def optimizer():
+        return keras.optimizers.SGD(1.0)
+
+    scaled = keras.optimizers.LossScaleOptimizer(optimizer())
+    half, single = trained(scaled, epochs=1, dtype="mixed_float16"), trained(optimizer(), epochs=1)
+    np.testing.assert_allclose(half, single, atol=2e-3)
+    assert np.abs(half - trained(keras.optimizers.SGD(1e-9), epochs=1)).max() > 0.02
+
+
+def test_a_network_of_bfloat16_goes_on_where_it_stopped(tmp_path):
+    first = trained(directory=tmp_path, dtype="bfloat16")
+    assert np.array_equal(trained(directory=tmp_path, dtype="bfloat16"), first)
+
+
+@pytest.mark.parametrize(("cut", "words"), [(None, "missing"), (500, "damaged")])
+def test_a_run_without_its_best_weights_does_not_go_on(tmp_path, cut, words):
+    trained(directory=tmp_path)
+    best = tmp_path / "best.weights.h5"
+    kept = best.read_bytes()[:cut] if cut else None
+    best.unlink()
+    if kept:
+        best.write_bytes(kept)
+    with pytest.raises(training.TrainingError, match=rf"best\.weights\.h5 is {words}.*put it back"):
+        trained(directory=tmp_path, epochs=3)
+
+
+def test_a_directory_may_begin_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    trained(directory="~/runs/one")
+    assert (tmp_path / "runs" / "one" / "last.npz").exists() and not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize(
+    ("labels", "last", "words"),
+    [(LABELS + 5, None, "a label is 6, but"), (LABELS, "softmax", "ends in softmax")],
+)
+def test_what_cannot_be_evaluated_is_said(labels, last, words):
+    model = little(keras.layers.Flatten(), keras.layers.Dense(2, activation=last))
+    with pytest.raises(ValueError, match=words):
+        training.evaluate(model, IMAGES, labels)

@@ -98,6 +98,11 @@ def checked(images, labels, batch):
             "images that are not uint8 must lie between 0 and 1, not between "
             f"{images.min():g} and {images.max():g}: divide them by 255, or take (x + 1) / 2"
         )
+    if images.dtype == np.uint8 and images.max() == 1:
+        raise ValueError(
+            "uint8 images go from 0 to 255, and these have 0 and 1 only, which is nearly black: "
+            "multiply them by 255, or divide by 255 before they become uint8, not after"
+        )
     if isinstance(batch, bool) or not isinstance(batch, numbers.Integral) or batch < 1:
         raise ValueError(f"batch is {shown(batch)}; it must be a whole number of at least 1")
     return images, labels

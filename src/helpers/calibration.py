@@ -7,11 +7,14 @@ is the probability of its first choice.
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from helpers.networks import check_finite
 from helpers.words import shown
 
 
 def softmax(logits, temperature=1.0):
     """Probabilities (n, classes) float64 of the logits divided by a temperature."""
+    if not temperature > 0:
+        raise ValueError(f"temperature={shown(temperature)}: give a number above 0")
     z = np.asarray(logits, np.float64) / temperature
     z = np.exp(z - z.max(axis=-1, keepdims=True))
     return z / z.sum(axis=-1, keepdims=True)
@@ -19,16 +22,22 @@ def softmax(logits, temperature=1.0):
 
 def answers(logits, labels, temperature=1.0):
     """``(confidence, right)`` of each image: float64 and bool, both (n,)."""
+    logits, labels = _checked(logits, labels)
     p = softmax(logits, temperature)
-    return p.max(axis=1), p.argmax(axis=1) == np.asarray(labels)
+    return p.max(axis=1), p.argmax(axis=1) == labels
 
 
 def cross_entropy(logits, labels, temperature=1.0):
     """Mean of −log p of the right class: what a temperature is chosen by."""
+    logits, labels = _checked(logits, labels)
+    return _cross_entropy(logits, labels, temperature)
+
+
+def _cross_entropy(logits, labels, temperature):
     z = np.asarray(logits, np.float64) / temperature
     z = z - z.max(axis=1, keepdims=True)
     log = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
-    return float(-log[np.arange(len(log)), np.asarray(labels)].mean())
+    return float(-log[np.arange(len(log)), labels].mean())
 
 
 def best_temperature(logits, labels):
@@ -38,11 +47,11 @@ def best_temperature(logits, labels):
     Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, arXiv:1706.04599. Raises
     ``ValueError`` for logits and labels that do not fit together.
     """
-    logits, labels = np.asarray(logits), np.asarray(labels)
-    if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
-        raise ValueError(f"logits {logits.shape} and labels {labels.shape} are not of n images")
+    logits, labels = _checked(logits, labels)
+    if logits.min() >= 0 and np.allclose(logits.sum(axis=1), 1, atol=1e-3):
+        raise ValueError("these are probabilities; give logits, before the softmax")
     found = minimize_scalar(
-        lambda log: cross_entropy(logits, labels, np.exp(log)),
+        lambda log: _cross_entropy(logits, labels, np.exp(log)),
         bounds=(np.log(0.05), np.log(50)),
         method="bounded",
         options={"xatol": 1e-4},
@@ -55,6 +64,8 @@ def bins_of(confidence, right, bins=15):
     confidence, right = np.asarray(confidence, np.float64), np.asarray(right, np.float64)
     if confidence.shape != right.shape or confidence.ndim != 1 or not len(right):
         raise ValueError(f"confidences {confidence.shape} and answers {right.shape} differ")
+    if not ((confidence >= 0) & (confidence <= 1 + 1e-9)).all():
+        raise ValueError("a confidence is a probability, from 0 to 1, and one here is not")
     if not (isinstance(bins, int | np.integer) and bins >= 1):
         raise ValueError(f"bins={shown(bins)}: give a whole number from 1")
     which = np.minimum((confidence * bins).astype(int), bins - 1)
@@ -102,6 +113,8 @@ def conformal_threshold(scores, miss):
     if not 0 < miss < 1:
         raise ValueError(f"miss={shown(miss)}: give a share between 0 and 1, such as 0.1")
     scores = np.sort(np.asarray(scores, np.float64))
+    if np.isnan(scores).any():
+        raise ValueError(f"{np.isnan(scores).sum()} of {len(scores)} scores are NaN; mend them")
     k = int(np.ceil((len(scores) + 1) * (1 - miss) - 1e-9))
     return float(scores[k - 1]) if k <= len(scores) else np.inf
 
@@ -113,5 +126,22 @@ def conformal_sets(probabilities, threshold):
 
 def set_coverage(sets, labels):
     """``(share of sets that have the right class, classes in a set on average)``."""
-    sets = np.asarray(sets)
+    sets, labels = _checked(sets, labels)
     return float(sets[np.arange(len(sets)), labels].mean()), float(sets.sum(axis=1).mean())
+
+
+def _checked(rows, labels):
+    """Rows (n, classes) and labels (n,) as arrays; ``ValueError`` if they do not fit together."""
+    rows, labels = np.asarray(rows), np.asarray(labels)
+    if rows.ndim != 2 or labels.shape != rows.shape[:1] or not len(labels):
+        raise ValueError(
+            f"logits {rows.shape} and labels {labels.shape} are not of n images: give "
+            "(n, classes) and (n,)"
+        )
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= rows.shape[1]:
+        raise ValueError(
+            f"labels are {labels.dtype} from {labels.min()} to {labels.max()}; give whole numbers "
+            f"from 0 to {rows.shape[1] - 1}, the classes"
+        )
+    check_finite("the array of logits", rows, "mend or leave out these images")
+    return rows, labels

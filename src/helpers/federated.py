@@ -6,6 +6,7 @@ Networks from Decentralized Data", AISTATS 2017. Importing this needs NumPy only
 
 import numpy as np
 
+from helpers.networks import check_finite, check_logits, check_precision, checked_examples
 from helpers.words import shown
 
 
@@ -82,7 +83,8 @@ def average(weights, sizes):
 
     weights   one list of arrays for each client, all of the same shapes;   sizes   images of each
 
-    Returns a list of arrays. Raises ``ValueError`` if lists do not fit or nobody has an image.
+    Returns a list of arrays. Raises ``ValueError`` if lists do not fit, nobody has an image or a
+    client's weight is NaN or infinite, which would make everybody's so.
     """
     sizes = np.asarray(sizes, np.float64)
     if len(weights) == 0 or sizes.shape != (len(weights),):
@@ -92,6 +94,10 @@ def average(weights, sizes):
     shapes = [[np.shape(array) for array in one] for one in weights]
     if any(one != shapes[0] for one in shapes):
         raise ValueError("the clients' networks differ in the shapes of their weights")
+    for number, arrays in enumerate(weights):
+        for array in arrays:
+            advice = "leave this client out of the round, or lower its learning rate"
+            check_finite(f"what client {number} sent", array, advice)
     share = sizes / sizes.sum()
     return [
         sum(p * np.asarray(array, np.float64) for p, array in zip(share, arrays, strict=True))
@@ -126,7 +132,9 @@ class Federation:
         if flat.min() < 0 or flat.max() >= len(images) or len(images) != len(labels):
             raise ValueError(f"a share points outside of the {len(images)} images and their labels")
         self.model, self.rng, self.shares = model, rng, [np.asarray(s) for s in shares]
-        self.images, self.labels = images, np.asarray(labels, np.int32)
+        check_precision(model)
+        self.images, self.labels = images, checked_examples(model, images, labels)
+        check_logits(model, images[:8])
         self.batch, self.epochs = batch, epochs
         self._step = step or sgd_step(model, rate)
         self.rounds = self.bytes_sent = 0
@@ -148,8 +156,8 @@ class Federation:
         clients   which take part; by default all. Counts ``rounds`` and ``bytes_sent``.
         """
         clients = range(len(self.shares)) if clients is None else list(clients)
-        if not len(clients):
-            raise ValueError("a round needs a client")
+        if not len(clients) or not set(clients) <= set(range(len(self.shares))):
+            raise ValueError(f"a round needs clients, from 0 to {len(self.shares) - 1}")
         server = [w.numpy() for w in self.model.weights]
         sent = []
         for client in clients:
@@ -175,7 +183,7 @@ def sgd_step(model, rate):
         with tf.GradientTape() as tape:
             logits = model(images, training=True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            loss = tf.reduce_mean(losses)
+            loss = sum(map(tf.reduce_sum, model.losses), tf.reduce_mean(losses))
         for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
             variable.assign_sub(rate * gradient)
 

@@ -6,13 +6,20 @@ of the converter's own options, takes the bits away; the files run in LiteRT.
 
 import contextlib
 import os
+import re
 import time
 import warnings
 
 import numpy as np
 
-from helpers.networks import check_finite, check_finite_images, check_finite_weights, layers_of
-from helpers.words import shown
+from helpers.networks import (
+    check_finite,
+    check_finite_images,
+    check_finite_weights,
+    check_plain,
+    layers_of,
+)
+from helpers.words import plain, shown
 
 RECIPES = {  # LiteRT Quantizer's name for each mode
     "float32": None,
@@ -31,8 +38,9 @@ def convert(source, mode="float32", calibration=None):
     calibration   float32 images (n, ...) whose activations set the ranges of ``"int8"``
 
     Raises ``ValueError`` for an unknown mode, calibration images missing, unneeded or misshapen,
-    a model with more inputs or outputs or in half precision, a file to be made ``"float16"``, which
-    needs the model, and weights or images that hold NaN or infinity.
+    a model with more inputs or outputs or in half precision, quantized by Keras or with a layer
+    that LiteRT lacks, a file to be made ``"float16"``, which needs the model, and weights or images
+    that hold NaN or infinity.
     """
     if isinstance(source, str | os.PathLike):
         raise ValueError(f"{source} is a path; give the file's bytes: Path(...).read_bytes()")
@@ -68,12 +76,14 @@ def _check_model(model):
                 f"layer {name!r} computes in {layer.compute_dtype}; build the model again under "
                 'keras.config.set_dtype_policy("float32") and give it these weights'
             )
+    check_plain(model)
     check_finite_weights(model)
 
 
 def _check_file(data):
     """Look for NaN among a file's weights, which would become numbers with fewer bits."""
     interpreter = _interpreter(data, 1)
+    _ends(interpreter)
     for detail in interpreter.get_tensor_details():
         if detail["dtype"] in (np.float32, np.float16):
             try:
@@ -92,7 +102,23 @@ def _converted(model, halve):
         if halve:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
-        return bytes(converter.convert())
+        try:
+            return bytes(converter.convert())
+        except Exception as error:  # pages of the compiler's, whose kinds differ by version
+            raise ValueError(f"{model.name!r}: {_why(str(error))}") from error
+
+
+def _why(text):
+    """What the converter could not do, in one sentence."""
+    operation = re.search(r"'(?:tfl?)\.(\w+)' op", text)
+    place = re.search(r'fused\["\w+:", "?(?:\w+@)?([\w/]+)', text)
+    if not operation:
+        return f"it cannot be converted: {plain(text)[:200]}"
+    where = f" in {place[1]}" if place else ""
+    return (
+        f"LiteRT has no {operation[1]}{where}: put another layer there (a recurrent one converts "
+        "with unroll=True)"
+    )
 
 
 def _quantized(data, recipe_name, calibration):
@@ -102,7 +128,7 @@ def _quantized(data, recipe_name, calibration):
         raise RuntimeError("install litert-quantizer, on Linux, macOS or in Colab") from error
     interpreter, ranges = _interpreter(data, 1), None
     if calibration is not None:
-        calibration = _checked(calibration, interpreter.get_input_details()[0], "calibration")
+        calibration = _checked(calibration, _one_by_one(_ends(interpreter)[0]), "calibration")
         key, signature = next(iter(interpreter.get_signature_list().items()))
         samples = {key: [{signature["inputs"][0]: image[None]} for image in calibration]}
     with _quiet():
@@ -117,15 +143,17 @@ def run(data, images, threads=1, batch=100):
 
     Integer inputs and outputs are converted with their scale and zero point: x = Δ (q − q₀).
     A network that wants whole numbers themselves, such as pixels, is given images of their type.
-    Raises ``ValueError`` for images of another shape or type or with a pixel that is NaN or
-    infinite, or bytes that are no LiteRT file.
+    A file for batches of one size takes any number of images, too. Raises ``ValueError`` for images
+    of another shape or type or with a pixel that is NaN or infinite, bytes that are no LiteRT file,
+    and a file of several inputs or outputs.
     """
     interpreter = _interpreter(data, threads)
-    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    source, target = _ends(interpreter)
     images = _checked(images, source, "images")
-    if source["shape_signature"][0] > 0:  # converted for batches of one size
-        batch = int(source["shape_signature"][0])
-    outputs = []
+    fixed = int(source["shape_signature"][0])  # above 0: converted for batches of this size
+    batch, outputs, count = fixed if fixed > 0 else batch, [], len(images)
+    if fixed > 0:
+        images = np.concatenate([images, np.repeat(images[-1:], -count % fixed, axis=0)])
     for start in range(0, len(images), batch):
         chunk = images[start : start + batch]
         interpreter.resize_tensor_input(source["index"], chunk.shape)
@@ -133,7 +161,9 @@ def run(data, images, threads=1, batch=100):
         interpreter.set_tensor(source["index"], _to_integers(chunk, source))
         interpreter.invoke()
         outputs.append(_to_reals(interpreter.get_tensor(target["index"]), target))
-    return np.concatenate(outputs)
+        if outputs[-1].shape[:1] != (len(chunk),):
+            raise ValueError(f"the file gives {outputs[-1].shape} for {len(chunk)} images")
+    return np.concatenate(outputs)[:count]
 
 
 def race(files, image, rounds=30, calls=10, threads=1):
@@ -160,7 +190,7 @@ def race(files, image, rounds=30, calls=10, threads=1):
 def _lane(data, image, threads):
     """A function that calls the file once and says how many seconds that took."""
     interpreter = _interpreter(data, threads)
-    source = interpreter.get_input_details()[0]
+    source = _one_by_one(_ends(interpreter)[0])
     image = _checked(image[None], source, "image")
     interpreter.resize_tensor_input(source["index"], image.shape)
     interpreter.allocate_tensors()
@@ -185,6 +215,26 @@ def _interpreter(data, threads):
             return Interpreter(model_content=bytes(data), num_threads=threads)
     except (ValueError, RuntimeError) as error:
         raise ValueError(f"these {len(data)} bytes are no LiteRT file: {error}") from None
+
+
+def _ends(interpreter):
+    """The input and the output of a file that has one of each."""
+    ends = interpreter.get_input_details(), interpreter.get_output_details()
+    if [len(each) for each in ends] != [1, 1]:
+        raise ValueError(
+            f"the file has {len(ends[0])} inputs and {len(ends[1])} outputs, in an order that may "
+            "not be the model's; convert a model with one of each"
+        )
+    return ends[0][0], ends[1][0]
+
+
+def _one_by_one(source):
+    if source["shape_signature"][0] > 1:
+        raise ValueError(
+            f"the file was converted for batches of {source['shape_signature'][0]}; convert a "
+            "model whose keras.Input has no batch size"
+        )
+    return source
 
 
 def _checked(images, detail, name):

@@ -2,12 +2,15 @@
 
 import contextlib
 import json
+import numbers
 import os
 import platform
 import sys
 import tempfile
 import warnings
 from pathlib import Path
+
+from helpers.words import shown
 
 _state = {"seed": 0}
 
@@ -87,8 +90,11 @@ def profile():
 def _seed_from_environment(default):
     text = os.environ.get("BOOK_SEED", "")
     if not text:
+        whole = isinstance(default, numbers.Integral) and not isinstance(default, bool)
+        if not whole or not 0 <= default < 2**32:
+            raise ValueError(f"seed={shown(default)}: give a whole number from 0 to 2**32 - 1")
         return int(default)
-    if not text.isdigit() or int(text) >= 2**32:
+    if not (text.isascii() and text.isdigit()) or int(text) >= 2**32:
         raise ValueError(f"BOOK_SEED is {text!r}; set it to a whole number from 0 to 2**32 - 1")
     return int(text)
 

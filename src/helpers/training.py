@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from helpers.batches import checked, crop_and_flip, pair, pipeline
 from helpers.files import replace
+from helpers.networks import check_fits, check_precision
 from helpers.words import shown
 
 __all__ = ["PaperSGD", "Run", "TrainingError", "crop_and_flip", "evaluate", "fit", "pipeline"]
@@ -63,7 +64,7 @@ class Run:
         self.step, self.history, self.best = 0, [], model.get_weights()
         # Through JSON and back, so that stored and present settings compare equal.
         self.settings = json.loads(json.dumps(settings, default=str))
-        self.directory = Path(directory) if directory else None
+        self.directory = Path(directory).expanduser() if directory else None
         if self.directory:
             if importlib.util.find_spec("tensorboard") is None:  # before an epoch, not after it
                 raise TrainingError(
@@ -90,14 +91,28 @@ class Run:
                 "settings again; to begin another run, choose another directory and keep this one"
             )
         self.step, self.history = state["step"], state["history"]
+        if self.history:
+            self._load_best(path)
         for variable, array in zip(self.variables, arrays, strict=True):
             variable.assign(array)
+
+    def _load_best(self, path):
+        """Find out now, not after the last epoch, whether the best weights are there."""
+        best = path.with_name("best.weights.h5")
+        try:
+            self.model.load_weights(best)
+        except Exception as error:
+            wrong = "damaged or another network's" if best.exists() else "missing"
+            raise TrainingError(
+                f"{best} is {wrong}, and {path} goes on from it: put it back, or remove both to "
+                "start anew"
+            ) from error
 
     def save(self):
         """Replace ``last.npz`` in one go: a kill at any moment leaves the old one or the new."""
         self.sums()
         if self.directory:
-            arrays = {f"v{i}": v.numpy() for i, v in enumerate(self.variables)}
+            arrays = {f"v{i}": _storable(v) for i, v in enumerate(self.variables)}
             state = {"step": self.step, "history": self.history, "settings": self.settings}
             arrays["state"] = np.array(json.dumps(state))
             replace(self.directory / "last.npz", lambda path: np.savez(path, **arrays))
@@ -143,6 +158,12 @@ class Run:
         return len(accuracies) - 1 - int(np.argmax(accuracies)) if accuracies else 0
 
 
+def _storable(variable):
+    """A variable's array; NumPy's files have no bfloat16, so it becomes float32."""
+    array = variable.numpy()
+    return array.astype(np.float32) if array.dtype.kind == "V" else array
+
+
 def _change(name, old, new):
     """How a setting differs, where its values are short enough to be read."""
     if max(len(str(old)), len(str(new))) > 30:
@@ -154,6 +175,8 @@ def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=
         patience=None, directory=None, save_every=100, progress=True):  # fmt: skip
     """Train ``model`` (logits out) with cross-entropy; return the history, a list of one ``dict``
     per epoch, and leave in the model the weights with the best validation accuracy.
+
+    What its regularizers and ``add_loss`` add is trained on, too; the history's losses are without.
 
     train, validation   (images, labels) as for ``pipeline``, which explains the options up to
                         ``flip``
@@ -170,12 +193,11 @@ def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=
         whole = isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 1
         if not whole and not (name == "patience" and value is None):
             raise ValueError(f"{name}={shown(value)}: give a whole number from 1")
-    if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise ValueError(f"optimizer is {shown(optimizer)}; give an object, such as PaperSGD(0.01)")
     images, labels = checked(*pair("train", train), batch)
     held_out = pipeline(*pair("validation", validation), 500)
     for name, part in (("train", (images, labels)), ("validation", checked(*validation, 1))):
-        _check_fits(model, name, *part)
+        check_fits(model, name, *part)
+    _check_optimizer(model, optimizer)
     optimizer.build(model.trainable_variables)
     arrays = [images, labels, *map(np.asarray, validation)]
     run = Run(model, optimizer, directory, {
@@ -204,38 +226,24 @@ def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=
     return run.history
 
 
-def _check_fits(model, name, images, labels):
-    """Raise ``ValueError`` if the network cannot take these images, or has not so many classes."""
-    if len(getattr(model, "inputs", None) or []) != 1 or len(model.outputs) != 1:
+def _check_optimizer(model, optimizer):
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise ValueError(f"optimizer is {shown(optimizer)}; give an object, such as PaperSGD(0.01)")
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if inner.use_ema and not inner.ema_overwrite_frequency:
         raise ValueError(
-            f"{model.name!r} is not built, or has not one input and one output; give a functional "
-            "network, or a Sequential one that begins with keras.Input((height, width, channels))"
+            "the optimizer has use_ema, whose averages nothing here would put into the network: "
+            "leave it out, or give ema_overwrite_frequency, too"
         )
-    wanted, classes = model.inputs[0].shape[1:], model.outputs[0].shape[-1]
-    if len(wanted) == 2 and images.shape[3] == 1:  # Keras drops the one channel
-        wanted = (*wanted, 1)
-    if len(wanted) != 3 or any(
-        a not in (None, b) for a, b in zip(wanted, images.shape[1:], strict=True)
-    ):
-        raise ValueError(
-            f"the {name} images are {images.shape[1:]} (height, width, channels), but the network "
-            f"{model.name!r} takes {tuple(wanted)}; bring one of the two to the other"
-        )
-    if len(model.outputs[0].shape) != 2:
-        raise ValueError(f"the network gives {model.outputs[0].shape}, not (images, classes)")
-    last = model
-    while getattr(last, "layers", None):
-        last = last.layers[-1]
-    softmax = getattr(last, "activation", None) is keras.activations.softmax
-    if softmax or isinstance(last, keras.layers.Softmax):
-        raise ValueError(
-            f"{model.name!r} ends in softmax, which the loss here takes itself: end it before"
-        )
+    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        check_precision(model)
     if not model.trainable_variables:
         raise ValueError(f"{model.name!r} has nothing to train: every layer is frozen")
-    if labels.max() >= classes:
+    known = getattr(inner, "_trainable_variables", []) if inner.built else []
+    if known and list(map(id, known)) != list(map(id, model.trainable_variables)):
         raise ValueError(
-            f"a label is {labels.max()}, but the network has {classes} classes, from 0"
+            "the optimizer has trained other weights (of another network, or before layers were "
+            "frozen or freed): give a new one"
         )
 
 
@@ -253,6 +261,7 @@ def _plain(config):
 
 def evaluate(model, images, labels):
     """Mean cross-entropy and accuracy of ``model`` on images and labels as for ``pipeline``."""
+    check_fits(model, "test", *checked(images, labels, 500))
     return _measured(_compiled_steps(model)[1], pipeline(images, labels, 500))
 
 
@@ -263,6 +272,7 @@ def _measured(measure, batches):
 
 def _compiled_steps(model, optimizer=None, totals=None):
     def sums(labels, logits):
+        logits = tf.cast(logits, tf.float32)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         hits = tf.argmax(logits, -1, tf.int32) == labels
         parts = [tf.reduce_sum(losses), tf.math.count_nonzero(hits), tf.size(hits)]
@@ -272,6 +282,8 @@ def _compiled_steps(model, optimizer=None, totals=None):
     def update(images, labels):
         with tf.GradientTape() as tape:
             loss, parts = sums(labels, model(images, training=True))
+            added = [tf.reduce_sum(tf.cast(each, tf.float32)) for each in model.losses]
+            loss = optimizer.scale_loss(sum(added, loss))
         weights = model.trainable_variables
         optimizer.apply(tape.gradient(loss, weights), weights)
         totals.assign_add(parts)

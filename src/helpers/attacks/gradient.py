@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from helpers import session
-from helpers.networks import check_finite_images
+from helpers.networks import check_finite_images, check_precision
 from helpers.words import shown
 
 
@@ -186,10 +186,14 @@ def check(model, images, labels, epsilon, loss="cross-entropy"):
         raise ValueError(f"epsilon={epsilon}: it lies from 0 to 1, as pixels do, such as 8 / 255")
     if loss not in LOSSES:
         raise ValueError(f"loss={shown(loss)}; there are {', '.join(map(repr, LOSSES))}")
+    if isinstance(model, keras.Model):
+        check_precision(model)
     images = images.astype(np.float32)
     logits = np.asarray(logits_of(model, tf.constant(images[:8])))
     if logits.ndim != 2 or len(logits) != len(images[:8]):
         raise ValueError(f"the network gives {logits.shape}, not (n, classes) logits")
+    if logits.shape[1] < 2:
+        raise ValueError("the network gives one number, so there is no other class: it needs two")
     if labels.min() < 0 or labels.max() >= logits.shape[1]:
         raise ValueError(
             f"labels run from {labels.min()} to {labels.max()}, and the network has "

@@ -7,6 +7,7 @@ from scipy import stats
 
 from helpers import session
 from helpers.attacks.gradient import logits_of
+from helpers.networks import check_finite
 
 ABSTAIN = -1
 
@@ -33,7 +34,12 @@ def vote(model, image, sigma, n, rng=None, batch=1000):
     The noise has standard deviation ``sigma`` in units of a pixel, and is not clipped: the theorem
     is about noise that is Gaussian.
     """
+    if np.asarray(image).dtype.kind != "f":
+        raise ValueError(
+            f"the image is {np.asarray(image).dtype}: divide by 255, as sigma's unit is"
+        )
     image = np.asarray(image, np.float32)
+    check_finite("the image", image, "mend this image or leave it out")
     if image.ndim != 3 or not sigma > 0 or n < 1:
         raise ValueError(
             f"image {image.shape}, sigma={sigma}, n={n}: needs (h, w, c), both above 0"

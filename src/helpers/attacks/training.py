@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from helpers import datasets, session
 from helpers.attacks.gradient import cross_entropy, step_length
-from helpers.batches import pipeline
+from helpers.batches import checked, pipeline
+from helpers.networks import check_fits, check_precision
 from helpers.words import shown
 
 FILE = "robust_fashion_mnist.npz"
@@ -64,6 +65,8 @@ def train(
             f"epsilon={epsilon}, sigma={sigma}, steps={steps}, epochs={epochs}, average={average}: "
             "needs epsilon from 0 to 1, no negative noise, a step, an epoch, an average below 1"
         )
+    check_fits(model, "training", *checked(images, labels, batch))
+    check_precision(model)
     rate = step_length(epsilon, steps) if rate is None else rate
     count = -(-len(images) // batch)
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(peak, count * epochs))
@@ -131,6 +134,7 @@ def _step(model, optimizer, epsilon, steps, rate, sigma, random_start, trades):
                 loss += trades * loss_of(model(moved, training=True), y, tf.nn.softmax(logits))
             else:
                 loss = loss_of(model(moved, training=True), y, None)
+            loss = sum(map(tf.reduce_sum, model.losses), loss)  # of regularizers
         weights = model.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
         return loss

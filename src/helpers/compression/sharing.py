@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from helpers.compression.ties import kernels, per_layer, tie
-from helpers.networks import check_finite, check_finite_weights
+from helpers.compression.ties import check_ties, kernels, per_layer, tie
+from helpers.networks import check_finite, check_finite_weights, check_plain
 
 
 def kmeans(values, clusters, iterations=50):
@@ -34,7 +34,9 @@ def share(model, clusters):
 
     ``clusters`` is one count for all kernels or ``{layer name: count}``.
     """
-    for _, kernel, count in per_layer(model, clusters, 1, 256, "the number of clusters"):
+    chosen = per_layer(model, clusters, 1, 256, "the number of clusters")
+    check_ties(model)
+    for _, kernel, count in chosen:
         values = kernel.numpy()
         codes = np.zeros(values.shape, np.int32)
         if values.any():
@@ -49,8 +51,10 @@ def round_for_storage(model, bias_values=16):
     Raises ``ValueError``, before it changes anything, if the network is not built or a weight is
     NaN, infinite or too large.
     """
+    check_plain(model)
     kernels(model)
     check_finite_weights(model)
+    check_ties(model)
     rounded = []
     for weight in model.weights:
         values = weight.numpy()

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.networks import check_finite, kernels_of, layers_of
+from helpers.networks import check_finite, check_plain, kernels_of, layers_of
 
 
 def kernels(model):
@@ -96,6 +96,7 @@ def per_layer(model, setting, least, most, what):
     Checks all before anything is changed. One value for all leaves out tables that are no kernels,
     such as embeddings, and says so.
     """
+    check_plain(model)
     known = kernels(model)
     if not isinstance(setting, dict):
         setting, ids = dict.fromkeys(known, setting), {id(kernel) for kernel in known.values()}
@@ -111,3 +112,24 @@ def per_layer(model, setting, least, most, what):
             raise ValueError(f"{what} of {name!r} is {value}; give one from {least} to {most}")
         check_finite(f"{name}'s kernel", known[name].numpy(), "go back to an earlier copy")
     return [(name, known[name], value) for name, value in setting.items()]
+
+
+def check_ties(model):
+    """Raise ``ValueError`` for a kernel that is not as pruned or shared as it was made.
+
+    Other weights were put there since: by a callback that restores the best, or from a file.
+    """
+    for layer in layers_of(model).values():
+        for kernel in kernels_of(layer).values():
+            tied = kernel.constraint
+            if not isinstance(tied, Tied):
+                continue
+            values, codes = kernel.numpy(), tied.codes.numpy()
+            back = np.count_nonzero(values[codes == 0])
+            several = len(np.unique(values[codes > 0])) if tied.clusters else 0
+            if back or several > tied.clusters:
+                what = f"{back:,} weights that were pruned" if back else f"{several:,} values"
+                raise ValueError(
+                    f"{kernel.path} has {what} since other weights were put there (restored or "
+                    "loaded after pruning or sharing): prune and share them, too"
+                )

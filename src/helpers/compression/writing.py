@@ -19,7 +19,8 @@ from helpers.compression.layout import (
     settings_of,
 )
 from helpers.compression.reading import unpack
-from helpers.networks import check_finite_weights
+from helpers.compression.ties import check_ties
+from helpers.networks import check_finite_weights, check_plain
 from helpers.words import shown
 
 
@@ -36,6 +37,8 @@ def pack(model):
     if not isinstance(model, keras.Model) or not getattr(model, "outputs", None):
         raise ValueError(f"pack takes a built functional or sequential model, not {shown(model)}")
     check_finite_weights(model)
+    check_plain(model)
+    check_ties(model)
     header, coder, plain = _architecture(model), stream.stack.AnsCoder(), b""
     arrays = [weight.numpy() for weight in model.weights]
     header["arrays"] = []

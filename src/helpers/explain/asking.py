@@ -95,6 +95,32 @@ def one_image(image):
     return image
 
 
+def filling(fill, image):
+    """What covers an image, in its shape and type; ``ValueError`` if no pixel of it can be so."""
+    given = np.asarray(fill, np.float64)
+    try:
+        spread = np.broadcast_to(given, image.shape)
+    except ValueError:
+        raise ValueError(f"the fill has shape {given.shape}, the image {image.shape}") from None
+    whole = image.dtype.kind in "iu"
+    if not np.isfinite(given).all() or (whole and (spread.astype(image.dtype) != spread).any()):
+        raise ValueError(
+            f"fill={shown(fill)} is no pixel of an image of {image.dtype}: give one, or the image "
+            "as float"
+        )
+    return spread.astype(image.dtype)
+
+
+def check_slopes(outputs, slopes):
+    """Raise ``ValueError`` where a softmax that is too sure of an image leaves no gradient."""
+    still = ~np.any(slopes, axis=tuple(range(1, slopes.ndim)))
+    if still.any() and outputs.min() >= 0 and np.allclose(outputs.sum(axis=1), 1, atol=1e-3):
+        raise ValueError(
+            f"{still.sum()} of {len(still)} images have no gradient, since the network ends in "
+            "softmax and is too sure of them: explain it without this last step"
+        )
+
+
 def one_map(values):
     """``values`` as a float64 map (H, W), or ``ValueError``."""
     values = np.asarray(values, np.float64)

@@ -11,7 +11,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from helpers.explain.asking import batch_of, checked
+from helpers.explain.asking import batch_of, check_slopes, checked
 from helpers.networks import layers_of
 from helpers.words import shown
 
@@ -51,6 +51,7 @@ def maps_and_gradients(model, images, labels, layer=None, batch=None):
             own = tf.reduce_sum(z * tf.one_hot(labels[i : i + batch], z.shape[1], dtype=z.dtype))
         slopes = tape.gradient(own, heard[name])
         slopes = tf.zeros_like(heard[name]) if slopes is None else slopes
+        check_slopes(z.numpy(), slopes.numpy())
         found.append((heard[name].numpy(), slopes.numpy()))
     return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 

@@ -7,7 +7,7 @@ what covers: a number, or an image. Results are maps (H, W).
 
 import numpy as np
 
-from helpers.explain.asking import asked, one_image
+from helpers.explain.asking import asked, filling, one_image
 from helpers.words import shown
 
 
@@ -110,8 +110,7 @@ def covered(image, segments, keep, fill=0.0):
 
 
 def _filled(image, hidden, fill):
-    fill = np.broadcast_to(np.asarray(fill, image.dtype), image.shape)
-    return np.where(hidden[..., None], fill, image)
+    return np.where(hidden[..., None], filling(fill, image), image)
 
 
 def _parts(image, segments):

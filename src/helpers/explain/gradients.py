@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.explain.asking import batch_of, checked
+from helpers.explain.asking import batch_of, check_slopes, checked, filling
 from helpers.networks import layers_of
 from helpers.words import shown
 
@@ -33,7 +33,9 @@ def _gradient(model, images, labels):
         z = model(x, training=False)
         own = tf.reduce_sum(z * tf.one_hot(labels, z.shape[1], dtype=z.dtype))
     slope = tape.gradient(own, x)  # images do not mix, so the sum's is each image's own
-    return np.zeros_like(images) if slope is None else slope.numpy()
+    slope = np.zeros_like(images) if slope is None else slope.numpy()
+    check_slopes(np.asarray(z, np.float32), slope)
+    return slope
 
 
 def gradient_times_input(model, images, labels, baseline=0.0, batch=None):
@@ -42,7 +44,7 @@ def gradient_times_input(model, images, labels, baseline=0.0, batch=None):
     Shrikumar and others (2016, arXiv:1605.01713); ``baseline`` x′ is a number or an image.
     """
     images, labels = checked(model, images, labels)
-    return (images - np.float32(baseline)) * gradient(model, images, labels, batch)
+    return (images - filling(baseline, images)) * gradient(model, images, labels, batch)
 
 
 def smooth_grad(model, images, labels, rng, samples=25, spread=0.15, batch=None):
@@ -73,7 +75,7 @@ def integrated_gradients(model, images, labels, baseline=0.0, steps=50, batch=No
     """
     images, labels = checked(model, images, labels)
     _positive(steps=steps)
-    start = np.broadcast_to(np.asarray(baseline, np.float32), images.shape)
+    start = filling(baseline, images)
 
     def between(which, step):
         share = ((step + 0.5) / steps).astype(np.float32)[:, None, None, None]
@@ -87,7 +89,7 @@ def integrated_gradients(model, images, labels, baseline=0.0, steps=50, batch=No
 def completeness_error(model, images, labels, maps, baseline=0.0):
     """|sum of a map − (z_y(x) − z_y(x′))| / |z_y(x) − z_y(x′)| for each image, (n,) float64."""
     images, labels = checked(model, images, labels)
-    start = np.broadcast_to(np.asarray(baseline, np.float32), images.shape)
+    start = filling(baseline, images)
     rows = np.arange(len(images))
     change = [np.asarray(model(x, training=False), float)[rows, labels] for x in (images, start)]
     change = change[0] - change[1]

@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 from scipy import stats
 
-from helpers.explain.asking import asked, one_image, one_map
+from helpers.explain.asking import asked, filling, one_image, one_map
 from helpers.networks import layers_of
 from helpers.words import shown
 
@@ -50,8 +50,7 @@ def curve(score, image, values, rng, fill=0.0, steps=20, insert=False):
     counts = np.round(np.linspace(0, values.size, steps + 1))
     first = rank.reshape(values.shape) < counts[:, None, None]
     shown_ones = first if insert else ~first
-    fill = np.broadcast_to(np.asarray(fill, image.dtype), image.shape)
-    return asked(score, np.where(shown_ones[..., None], image, fill))
+    return asked(score, np.where(shown_ones[..., None], image, filling(fill, image)))
 
 
 def area(values):

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 MOST = 40 * 2**20  # bytes of a notebook; pictures in outputs make a few
 CELLS = 3000
-STUDENT = re.compile(r"""^STUDENT[ \t]*(?::[ \t]*str[ \t]*)?=[ \t]*(['"])([^\n]{0,200}?)\1""", re.M)
+STUDENT = re.compile(
+    r"""^STUDENT[ \t]*(?::[ \t]*str[ \t]*)?=[ \t]*(['"]{3}|['"])([^\n]{0,200}?)\1""", re.M
+)
 ANSWER = re.compile(r"<!--[ \t]*answer:[ \t]*([\w-]{1,60})[ \t]*-->")
 
 
@@ -59,6 +61,8 @@ def read(name, data):
         raise Unreadable("this is a web page (HTML), not the notebook itself")
     if re.search(r"^(<<<<<<<|=======|>>>>>>>)", text, re.M):
         raise Unreadable("there are conflict marks of git in the file")
+    if text.lstrip()[:1] not in ("{", "["):
+        raise Unreadable("the file is no notebook: it is other text, not JSON")
     try:
         found = json.loads(text)
     except RecursionError:
@@ -114,7 +118,9 @@ def _cells(found):
             source = "".join(part for part in source if isinstance(part, str))
         if not isinstance(source, str):
             continue
-        (code if cell.get("cell_type") == "code" else texts).append(source.replace("\r\n", "\n"))
+        (code if cell.get("cell_type") == "code" else texts).append(
+            "\n".join(re.split("\r\n?|\n", source))
+        )
     if not code:
         raise Unreadable("the notebook holds no code")
     return code, texts

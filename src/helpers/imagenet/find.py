@@ -26,6 +26,8 @@ from helpers.imagenet import records
 FOLDERS = {"train": ("train",), "val": ("val", "validation")}
 SHARD = re.compile(r"(?P<set>.*)-(?P<part>\d+)-of-(?P<parts>\d+)|.*\.tf(rec|records?)")
 
+PACKED = re.compile(r".*\.(gz|tgz|zip|xz|bz2|zst|7z|rar)", re.IGNORECASE)
+
 
 class Entry(NamedTuple):
     """One image: its file, its class (``None``: in the record), where in the file it lies, how many
@@ -99,7 +101,9 @@ def _shards(folder, paths, alone):
 def _classes(folder):
     """The images of a split that has a folder or an archive per class."""
     inside = _visible(folder)
-    sources = [p for p in inside if p.is_dir() or p.suffix == ".tar"]
+    sources = [p for p in inside if p.is_dir() or p.suffix.lower() == ".tar"]
+    if packed := [p.name for p in inside if PACKED.fullmatch(p.name)]:
+        raise DataError(f"{folder} has packed files: {some(packed)}; unpack them")
     if not sources:
         raise DataError(
             f"{folder} has no class folders: sort its {len(inside):,} files into one per class"

@@ -67,13 +67,19 @@ def _keys(path, offset, length):
         raise DataError(f"{path}: its first record is no tf.train.Example") from error
     if _key(feature, IMAGE_KEYS) is None or _key(feature, LABEL_KEYS) is None:
         raise DataError(
-            f"{path}: its first record has {', '.join(sorted(feature)) or 'nothing'}; an image "
-            f"needs {' or '.join(IMAGE_KEYS)}, and {' or '.join(LABEL_KEYS)}"
+            f"{path}: its first record has {_kinds(feature) or 'nothing'}; an image "
+            f"needs {' or '.join(IMAGE_KEYS)} (bytes), and {' or '.join(LABEL_KEYS)} (int64)"
         )
     try:
         parse(data)
     except DataError as error:  # no form of record that this command knows
         raise DataError(f"{path}: its first record {error}") from error
+
+
+def _kinds(feature):
+    """What a record has: each key with the type of its value."""
+    kinds = {name: str(feature[name].WhichOneof("kind")) for name in sorted(feature)}
+    return ", ".join(f"{name} ({kind.removesuffix('_list')})" for name, kind in kinds.items())
 
 
 def parse(data, checksum=None):
@@ -94,6 +100,8 @@ def parse(data, checksum=None):
     images, labels = feature[image].bytes_list.value, feature[label].int64_list.value
     if len(images) != 1 or len(labels) != 1:
         raise DataError(f"has {len(images)} images and {len(labels)} labels, not one of each")
+    if labels[0] < 0:
+        raise DataError(f"has the label {labels[0]}, as images do whose class is not told")
     return images[0], labels[0]
 
 

@@ -8,8 +8,9 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from helpers.serve.pictures import LARGEST, Refused
+from helpers.words import shown
 
-PICTURES = ("image/jpeg", "image/png")
+PICTURES = ("image/jpeg", "image/png", "image/jpg", "image/pjpeg", "image/x-png")  # some say so
 NAME_LENGTH = 100  # of a file's name in the answer
 PATIENCE = 2.0  # seconds for which a refused sender may go on
 
@@ -64,7 +65,9 @@ class Visit:
         kind = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind not in (*PICTURES, "multipart/form-data"):
             raise Refused(
-                415, "Send JPEG or PNG files as multipart/form-data, or one as the request's body."
+                415,
+                "Send JPEG or PNG files as multipart/form-data, or one as the request's body with "
+                f"the type image/jpeg or image/png, not {shown(kind)}.",
             )
         body = await self._body()
         return [("", body)] if kind in PICTURES else await self._parts(body)
