@@ -13,7 +13,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TABLE = HERE / "figure_data.json"
 ABLATIONS = HERE.parent / "src" / "helpers" / "assets" / "ablations.csv"
-# What is compared with what, as in lab 5: the strong normalization with the network that has it.
+# The book is built without NumPy, so this reads the table by itself; a test compares it with
+# ``helpers.ablation_table``. As in lab 5, the strong normalization is compared with having it.
 AGAINST = {"no strong LRN": ("no LRN", "strong LRN")}
 PARTS = ("tanh", "no LRN", "no strong LRN", "no overlap", "no dropout", "no mirroring", "one group")
 DATA = {}

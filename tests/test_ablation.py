@@ -143,13 +143,6 @@ def test_verdicts():
     assert ablation_table.verdict(spread, worth=1e-4).word == "cannot tell"
 
 
-def test_holm():
-    np.testing.assert_allclose(ablation_table.holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06])
-    np.testing.assert_allclose(ablation_table.holm([0.9, 0.001]), [0.9, 0.002])
-    with pytest.raises(ValueError, match="from 0 to 1"):
-        ablation_table.holm([0.2, np.nan])
-
-
 def test_the_smallest_effect_is_seen_four_times_in_five():
     effect, rng = ablation_table.smallest_effect(2.0, 8), np.random.default_rng(1)
     drawn = rng.normal(effect, 2.0, (4000, 8))

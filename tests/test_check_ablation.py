@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 from scipy import stats
 
+from helpers.check.ablation import holm
 from helpers.check.testing import verify
 
 
@@ -45,6 +46,11 @@ def test_detectable():
         return (1.96 + 0.84) * np.std(d, ddof=1) / np.sqrt(len(d))
 
     verify("detectable", [plain, by_hand], [with_the_normal, lambda d, t: plain(d, t) * 2])
+
+
+def test_holm_of_known_values():
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])
+    np.testing.assert_allclose(holm(np.array([0.9, 0.001])), [0.9, 0.002])
 
 
 def test_holm():

@@ -14,7 +14,7 @@
 // "select", "check" and "button" (press(state, figure)). `format` makes the text beside a range.
 // `state` adds whole numbers that no control sets: { cell: { value: 0, min: 0, max: 8 } }.
 // The address of a state is #NAME?key=value&key=value; values that are not allowed are ignored.
-// Optional: start(figure), once. figure.data is what the page brings for the figure (JSON);
+// `controls` may be a function of the data. Optional: start(figure), once. figure.data is what the page brings (JSON);
 // figure.before is draw's own, and empty after a state came from the address.
 (function () {
   "use strict";
@@ -102,7 +102,8 @@
       Object.assign(this, { element, spec, name: twins ? `${name}-${twins + 1}` : name, width: 0, h, s, number, percent, still });
       const data = element.querySelector(".figure-data");
       this.data = data ? JSON.parse(data.textContent) : null;
-      this.controls = spec.controls.map((control) => ({ ...control }));
+      const controls = typeof spec.controls === "function" ? spec.controls(this.data) : spec.controls;
+      this.controls = controls.map((control) => ({ ...control }));
       const own = Object.entries(spec.state || {}).map(([key, limits]) => ({
         key, value: limits.value, show() {},
         read: (text) => (/^-?\d+$/.test(text) ? Math.min(limits.max, Math.max(limits.min, Number(text))) : undefined),

@@ -24,20 +24,12 @@
   }
 
   BookFigures.define("pairs", {
-    controls: [
-      { key: "part", type: "select", label: "What is changed", value: "", options: [["", ""]] },
-      { key: "pairs", type: "range", label: "Pairs of runs", min: 1, max: 20, value: 1 },
+    controls: ({ first, rows }) => [
+      { key: "part", type: "select", label: "What is changed", value: first, options: Object.keys(rows).map((name) => [name, name]) },
+      { key: "pairs", type: "range", label: "Pairs of runs", min: 1, max: Math.max(...Object.values(rows).map((all) => all.length)), value: 1 },
       { key: "again", type: "button", label: "Other runs", press: (state) => { state.turn = (state.turn + 1) % 100; } },
     ],
     state: { turn: { value: 0, min: 0, max: 99 } },
-    start(figure) {
-      const names = Object.keys(figure.data.rows), part = figure.control("part");
-      part.options = names.map((name) => [name, name]);
-      part.value = figure.data.first;
-      const select = figure.form.querySelector("select");
-      select.replaceChildren(...names.map((name) => figure.h("option", { value: name }, name)));
-      figure.control("pairs").limit(1, Math.max(...Object.values(figure.data.rows).map((all) => all.length)));
-    },
     draw(state, figure) {
       const { s, number, width } = figure, { part, turn } = state, all = figure.data.rows[part];
       const n = state.pairs = Math.min(state.pairs, all.length), taken = order(all, turn).slice(0, n);

@@ -12,12 +12,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers import alexnet, training
+from helpers import alexnet, race, training
+from helpers.ablation_table import BASE, IMAGES, PASSES, WIDTH  # noqa: F401
 from helpers.words import shown
 
 BATCH, WARM_UP = 64, 0.2  # images a step; share of the steps in which the rate climbs
-IMAGES, PASSES = 5000, 12
-WIDTH = 0.5  # half of AlexNet-28's channels and units: a quarter of its weights, so ten seeds fit
 RATES = (0.001, 0.002, 0.004, 0.008)  # the highest rate of a run, of which the best is taken
 ONES = {"conv2", "conv4", "conv5", "fc6", "fc7"}  # whose biases start from 1 in the paper
 # Name, channels, size, padding, groups; "pool" after a layer, "lrn" before it.
@@ -44,7 +43,6 @@ class Settings(NamedTuple):
     decay: float = 0.0  # decoupled from Adam's step; kernels only
 
 
-BASE = "AlexNet-28"
 # With pixels from 0 to 1 the printed alpha is next to nothing: the layer halves all values alike.
 # The paper's pixels went from 0 to 255, so its sums of squares were as many times larger.
 STRONG = 1e-4 * 255**2
@@ -133,11 +131,7 @@ def train(name, seed, images, labels, *, passes=PASSES, rate=0.001, width=WIDTH)
     ``images`` (n, 28, 28) uint8. Nothing is chosen on the way: the weights are the last.
     """
     s, model = settings(name), network(name, seed, width)
-    steps = passes * -(-len(labels) // BATCH)
-    up = int(WARM_UP * steps)
-    falling = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - up, warmup_target=rate, warmup_steps=up
-    )
+    falling = race.schedule(rate, WARM_UP, passes * -(-len(labels) // BATCH))
     optimizer = keras.optimizers.Adam(falling, weight_decay=s.decay or None)
     if s.decay:
         optimizer.exclude_from_weight_decay(var_names=["bias"])

@@ -18,6 +18,7 @@ KEY = ("part", "variant", "width", "images", "passes", "rate", "seed")
 # Shares right; test1 and test2 are the first and second 5,000 test images. Then steps to an error.
 RESULT = ("train", "choice", "bundled", "test1", "test2", "steps25", "steps15", "steps10")
 BASE = "AlexNet-28"
+WIDTH, IMAGES, PASSES = 0.5, 5000, 12  # of a usual run; half of AlexNet-28's channels
 WORTH = 0.005  # an effect that one would care about: half a point of accuracy
 
 
@@ -48,7 +49,7 @@ def _best(rows, variant, part, column, which):
     return which(found, key=lambda rate: np.mean(found[rate]))
 
 
-def accuracies(variant=BASE, *, width=0.5, images=5000, passes=12, column="test"):
+def accuracies(variant=BASE, *, width=WIDTH, images=IMAGES, passes=PASSES, column="test"):
     """``{seed: share right}``, of all 10,000 test images or of another column of the table."""
     found = {}
     for row in rows():
@@ -105,22 +106,6 @@ def p_value(differences):
     if d.size < 2:
         return float("nan")
     return float(stats.ttest_1samp(d, 0.0).pvalue)
-
-
-def holm(p_values):
-    """Holm's correction: p-values that may be compared with 0.05 although there are many of them.
-
-    The least is multiplied by their number m, the next by m - 1, and so on; none may fall below
-    one before it, and none exceeds 1. Holm, Scand. J. Statist. 6 (1979), 65-70.
-    """
-    p = np.asarray(p_values, float)
-    if p.ndim != 1 or not np.all((p >= 0) & (p <= 1)):
-        raise ValueError(f"p-values are numbers from 0 to 1 in a row, not {shown(p)}")
-    order, m = np.argsort(p, kind="stable"), p.size
-    grown = np.maximum.accumulate(p[order] * (m - np.arange(m)))
-    corrected = np.empty(m)
-    corrected[order] = np.minimum(grown, 1.0)
-    return corrected
 
 
 def smallest_effect(deviation, n, power=0.8, level=0.95):
