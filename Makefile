@@ -29,7 +29,7 @@ REPORT := --junitxml _build/reports
 ONE_CORE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 TWO := --numprocesses 2 --dist loadfile
 
-.PHONY: help book serve test lint tests labs filled test-newest test-lowest
+.PHONY: help book epub serve test lint tests labs filled test-newest test-lowest
 .PHONY: colab execute seeds assignments handout bench publish clean
 .DEFAULT_GOAL := help
 
@@ -43,6 +43,10 @@ book: .venv-book/ready ## render the stored outputs (no TensorFlow) and say whic
 	$(BOOK)/jupyter-book build . -q -W -n --keep-going
 	@touch _build/done
 	@echo "Open $(CURDIR)/_build/html/index.html"
+
+epub: .venv-book/ready ## the book for an e-book reader: figures as pictures, equations as MathML
+	$(BOOK)/jupyter-book build . -q -W -n --path-output _build/ebook --builder custom --custom-builder epub
+	@echo "Open $(CURDIR)/_build/ebook/_build/epub/the-imagenet-moment.epub"
 
 serve: book ## show the book in a browser, at http://localhost:8000
 	$(BOOK)/python tools/serve.py

@@ -16,12 +16,19 @@ SETTINGS = {
     "epub_publisher": "The ImageNet Moment team",
     "epub_show_urls": "no",  # else each link gets a footnote
     "epub_tocscope": "includehidden",
-    "epub_exclude_files": ["_static/math.txt", "_static/math-LICENSE.txt"],
     "html_theme_options": {},  # the buttons of a theme that an EPUB does not have
 }
 # Some directives write out a page as the web calls it.
 PAGE = re.compile(r"(\.\./(?:chapters|notebooks)/[\w-]+)\.html(?=#|$)")
 ITEM = re.compile(r'(<item [^>]*href="([^"]+\.xhtml)"[^>]*?)( ?/>)')
+# What HTML forgives and XHTML does not: a drawing without its namespace, a paragraph in a summary.
+DRAWING = re.compile(r"<svg(?![^>]*\sxmlns=)")
+SUMMARY = re.compile(r"(<summary[^>]*>)(.*?)</summary>", re.DOTALL)
+LEVEL = re.compile(r'(<(?!math|mstyle)m[a-z]+[^>]*?) scriptlevel="\d"')
+# The style sheets of an e-book; all others are for web pages, and no script runs.
+STYLES = ("epub.css", "basic.css", "pygments.css", "ebook.css", "equations.css")
+LEFT_OUT = ("_static/math.txt", "_static/math-LICENSE.txt", "_static/book.png", "index.html")
+COLORS = {"var(--part-a)": "#0072b2", "var(--part-b)": "#c25700"}  # as in book.css
 
 
 def prepare(app):
@@ -32,7 +39,30 @@ def prepare(app):
         setattr(app.config, name, value)
     _epub_base.MEDIA_TYPES[".woff2"] = "font/woff2"
     build = builder.build_content
-    builder.build_content = lambda: (build(), declare(Path(builder.outdir)))
+    builder.build_content = lambda: (leave_out(app), build(), strict(Path(builder.outdir)))
+    app.add_css_file("ebook.css")
+
+
+def leave_out(app):
+    """Name the files that came from ``_static`` and are for web pages only."""
+    folder = Path(app.builder.outdir)
+    scripted = [*folder.glob("_static/*.css"), *folder.glob("_static/figures/*.css")]
+    scripted += folder.glob("_static/**/*.js")
+    names = [path.relative_to(folder).as_posix() for path in scripted if path.name not in STYLES]
+    app.config.epub_exclude_files = [*LEFT_OUT, *names]
+
+
+def strict(folder):
+    """Make the pages what XHTML asks for, and the list of files with them."""
+    for page in folder.rglob("*.xhtml"):
+        text = page.read_text(encoding="utf-8")
+        text = DRAWING.sub('<svg xmlns="http://www.w3.org/2000/svg"', text)
+        text = SUMMARY.sub(lambda m: m[1] + re.sub(r"</?p[^>]*>", "", m[2]) + "</summary>", text)
+        text = LEVEL.sub(r"\1", text)
+        for name, color in COLORS.items():
+            text = text.replace(name, color)
+        page.write_text(text, encoding="utf-8")
+    declare(folder)
 
 
 def declare(folder):
@@ -61,12 +91,10 @@ def for_a_book(app, doctree, docname):
 
 
 def own_styles(app, pagename, templatename, context, doctree):
-    """Leave out the style sheets of what needs scripts, which an EPUB does not have."""
+    """Leave out the style sheets of the web pages."""
     if app.builder.name == "epub":
         context["css_files"] = [
-            file
-            for file in context["css_files"]
-            if not re.search("mystnb|figures/", str(file.filename))
+            file for file in context["css_files"] if Path(str(file.filename)).name in STYLES
         ]
 
 

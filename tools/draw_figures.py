@@ -76,6 +76,7 @@ def draw(browser, name, folder):
 
 def picture(title, body, height):
     body = re.sub(r'href="file:[^"]*/(\w+)\.webp"', embedded, body)
+    body = re.sub(r"url\(&quot;(#\w+)&quot;\)", r"url(\1)", body)  # readers of e-books want it bare
     lines = textwrap.wrap(title, 54)
     top = PAD + LINE * len(lines) + 12
     w, h = WIDTH + 2 * PAD, round(top + height + PAD)

@@ -32,7 +32,7 @@
         s("path", { d: lines.blue.join(""), class: "line-blue", style: "stroke-width:1.2" }),
         ...block.flatMap((_, i) => [0, 1].map((end) => s("circle", { r: 4, class: "muted",
           cx: wide ? (end ? net - 14 : 14) : 14 + i * (net - 28) / 17, cy: wide ? 20 + i * 15.5 : end ? high - 12 : 34 }))),
-        wide ? null : s("text", { x: 0, y: 14, class: "muted" }, `${lines.blue.length} of ${block.length ** 2} weights drawn are left`),
+        ...(wide ? [] : [s("text", { x: 0, y: 14, class: "muted" }, `${lines.blue.length} of ${block.length ** 2} weights drawn are left`)]),
       );
 
       // Accuracy against the file's size, small files to the right.
