@@ -94,55 +94,75 @@ def eight_bits(model):
     return model
 
 
+class Bench:
+    """Images, the dense network, and a line of the table for each network."""
+
+    def __init__(self, whole_test_set):
+        data, unit = datasets.fashion_mnist("quick"), np.float32(255)
+        images = data.train_images[..., None] / unit
+        self.validation = images[9000:], data.train_labels[9000:]
+        whole = datasets.fashion_mnist("full") if whole_test_set else data
+        self.test = whole.test_images[..., None] / unit, whole.test_labels
+        self.images, self.dense = versions(images[:9000]), bundled()
+        self.answers = soft_answers(self.dense, self.images, data.train_labels[:9000])
+        self.plain = b"".join(weight.numpy().tobytes() for weight in self.dense.weights)
+        self.base = hits(self.dense, *self.test)
+
+    def row(self, name, size, model):
+        """Print it; how many times smaller it is, and its accuracy on the test images."""
+        on_test = hits(model, *self.test)
+        print(f"{name:34s} {size:9,d} {len(self.plain) / size:7.1f} "
+              f"{hits(model, *self.validation):11.1%} "
+              f"{on_test:8.2%} {100 * (on_test - self.base):+7.2f}", flush=True)  # fmt: skip
+        return len(self.plain) / size, on_test
+
+    def one_by_one(self):
+        """What each step does alone."""
+        plain, dense = self.plain, self.dense
+        print(f"{'':34s}     bytes   times  validation     test  points")
+        self.row("float32", len(plain), dense)
+        self.row("gzip -9 of float32", len(zlib.compress(plain, 9)), dense)
+        self.row("xz of float32", len(lzma.compress(plain)), dense)
+        rounded = eight_bits(bundled())
+        kernels = sum(kernel.numpy().size for kernel in compression.kernels(rounded).values())
+        size = kernels + 4 * (dense.count_params() - kernels + 8)
+        self.row("int8 only, a byte a weight", size, rounded)
+        self.row("int8 only, packed", len(compression.pack(rounded)), rounded)
+        model = compressed(self.images, self.answers, 0, share=False)
+        self.row("pruning only, packed", len(compression.pack(model)), model)
+
+    def together(self, seeds):
+        """The control and the file for each seed: (times smaller, test accuracy), and theirs."""
+        control, results = [], []
+        for seed in seeds:
+            model = trained_further(self.images, self.answers, seed)
+            name = f"dense, trained further (seed {seed})"
+            control.append(self.row(name, len(self.plain), model)[1])
+        for seed in seeds:
+            packed = compression.pack(compressed(self.images, self.answers, seed))
+            name = f"pruned, shared, packed (seed {seed})"
+            results.append(self.row(name, len(packed), compression.unpack(packed)))
+        return np.array(results).T, np.array(control)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--whole-test-set", action="store_true", help="all 10,000 test images")
     options = parser.parse_args()
-    seeds = range(options.seeds)
     session.begin(seed=0)
-    data, unit = datasets.fashion_mnist("quick"), np.float32(255)
-    images = data.train_images[..., None] / unit
-    validation = images[9000:], data.train_labels[9000:]
-    whole = datasets.fashion_mnist("full") if options.whole_test_set else data
-    test = whole.test_images[..., None] / unit, whole.test_labels
-    images, dense = versions(images[:9000]), bundled()
-    answers = soft_answers(dense, images, data.train_labels[:9000])
-    plain = b"".join(weight.numpy().tobytes() for weight in dense.weights)
-    base = hits(dense, *test)
-
-    def row(name, size, model):
-        on_test = hits(model, *test)
-        print(f"{name:34s} {size:9,d} {len(plain) / size:7.1f} {hits(model, *validation):11.1%} "
-              f"{on_test:8.2%} {100 * (on_test - base):+7.2f}", flush=True)  # fmt: skip
-        return len(plain) / size, on_test
-
-    print(f"{'':34s}     bytes   times  validation     test  points")
-    row("float32", len(plain), dense)
-    row("gzip -9 of float32", len(zlib.compress(plain, 9)), dense)
-    row("xz of float32", len(lzma.compress(plain)), dense)
-    rounded = eight_bits(bundled())
-    kernels = sum(kernel.numpy().size for kernel in compression.kernels(rounded).values())
-    row("int8 only, a byte a weight", kernels + 4 * (dense.count_params() - kernels + 8), rounded)
-    row("int8 only, packed", len(compression.pack(rounded)), rounded)
-    model = compressed(images, answers, 0, share=False)
-    row("pruning only, packed", len(compression.pack(model)), model)
-    control, results = [], []
-    for seed in seeds:
-        model = trained_further(images, answers, seed)
-        control.append(row(f"dense, trained further (seed {seed})", len(plain), model)[1])
-    for seed in seeds:
-        packed = compression.pack(compressed(images, answers, seed))
-        name = f"pruned, shared, packed (seed {seed})"
-        results.append(row(name, len(packed), compression.unpack(packed)))
-    times, on_test = np.array(results).T
-    print(f"{len(results)} seeds, test accuracy from {on_test.min():.2%} to {on_test.max():.2%}")
+    bench = Bench(options.whole_test_set)
+    bench.one_by_one()
+    (times, on_test), control = bench.together(range(options.seeds))
+    print(f"{len(times)} seeds, test accuracy from {on_test.min():.2%} to {on_test.max():.2%}")
     claim("times smaller, mean over the seeds", times.mean(), at_least=40)
-    for rival, theirs in (("as it was", base), ("trained further", np.array(control))):
+    for rival, theirs in (("as it was", bench.base), ("trained further", control)):
         mean, low, high = (100 * x for x in intervals.paired(on_test - theirs))
         print(f"file minus dense {rival}: {mean:+.2f} points, 95%: {low:+.2f} to {high:+.2f}")
     behind = on_test.mean() - np.mean(control)
-    claim("test accuracy against the dense one, mean", on_test.mean() - base, at_least=-0.0025)
+    claim(
+        "test accuracy against the dense one, mean", on_test.mean() - bench.base, at_least=-0.0025
+    )
     claim("against the dense network trained further", behind, at_least=-0.01)
 
 

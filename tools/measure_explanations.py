@@ -112,50 +112,49 @@ def mosaic(table, seed, data):
     rng, given = np.random.default_rng([seed, 20]), OPTIONS
     asked = mosaics.questions(model, data.test_images, data.test_labels, COUNT, rng)
     x, labels = asked.pictures, asked.labels
-    table.add("network", seed, "mosaic", "classes found", asked.right)
-    only, without = (
-        np.where(asked.masks[..., None] == keep, x, 0).astype(np.float32) for keep in (True, False)
-    )
-    rows = np.arange(COUNT)
-    for test, images in (("all", x), ("only its cell", only), ("without its cell", without)):
-        table.add(
-            "network",
-            seed,
-            "mosaic",
-            f"logit, {test}",
-            model.predict(images, verbose=0)[rows, labels],
-        )
+    of_network(table, seed, model, asked)
     maps = methods.all_maps(model, x, labels, rng, given)
     few = x[:FEW], labels[:FEW], rng, given
     again, other = methods.all_maps(model, *few), methods.all_maps(twin, *few)
     with explain.shuffled(model, np.random.default_rng([seed, 21])):
         lost = methods.all_maps(model, *few)
     scores = [explain.score_of(model, int(k), "sigmoid") for k in labels]
-    ground = x[..., 0] > 0
+    half = COUNT // 2
     for name, own in maps.items():
         for test, measure in (("pointing", explain.pointing), ("hits", explain.hits)):
-            table.add(
-                "mosaic",
-                seed,
-                name,
-                test,
-                [measure(m, k) for m, k in zip(own, asked.masks, strict=True)],
-            )
-        half = COUNT // 2
+            found = [measure(m, k) for m, k in zip(own, asked.masks, strict=True)]
+            table.add("mosaic", seed, name, test, found)
         curves(table, "mosaic", seed, name, own[:half], x[:half], scores[:half], rng)
         for test, others in (("sampling", again[name]), ("twin", other[name])):
             pairs = zip(own[:FEW], others, strict=True)
             table.add("mosaic", seed, name, test, [explain.rank_correlation(*p) for p in pairs])
-        for kind, change in (("", lambda m: m), (", absolute", np.abs)):
-            pairs = [(change(a), change(b)) for a, b in zip(own[:FEW], lost[name], strict=True)]
-            every = [explain.rank_correlation(a, b) for a, b in pairs]
-            table.add("mosaic", seed, name, f"randomization{kind}", every)
-            inside = [
-                explain.rank_correlation(a[g][None], b[g][None])
-                for (a, b), g in zip(pairs, ground[:FEW], strict=True)
-            ]
-            table.add("mosaic", seed, name, f"randomization{kind}, garment", inside)
+        randomization(table, seed, name, own, lost[name], x[..., 0] > 0)
     timed(table, "mosaic", seed, model, x, labels, rng, given)
+
+
+def of_network(table, seed, model, asked):
+    """What the network itself finds, in whole mosaics, in the asked cell and without it."""
+    x, rows = asked.pictures, np.arange(COUNT)
+    table.add("network", seed, "mosaic", "classes found", asked.right)
+    only, without = (
+        np.where(asked.masks[..., None] == keep, x, 0).astype(np.float32) for keep in (True, False)
+    )
+    for test, images in (("all", x), ("only its cell", only), ("without its cell", without)):
+        logits = model.predict(images, verbose=0)[rows, asked.labels]
+        table.add("network", seed, "mosaic", f"logit, {test}", logits)
+
+
+def randomization(table, seed, name, own, lost, ground):
+    """How much the maps of a ruined network are like those of the trained one."""
+    for kind, change in (("", lambda m: m), (", absolute", np.abs)):
+        pairs = [(change(a), change(b)) for a, b in zip(own[:FEW], lost, strict=True)]
+        every = [explain.rank_correlation(a, b) for a, b in pairs]
+        table.add("mosaic", seed, name, f"randomization{kind}", every)
+        inside = [
+            explain.rank_correlation(a[g][None], b[g][None])
+            for (a, b), g in zip(pairs, ground[:FEW], strict=True)
+        ]
+        table.add("mosaic", seed, name, f"randomization{kind}, garment", inside)
 
 
 def mark(table, seed, data):

@@ -72,7 +72,7 @@ class State:
         replace(self.file, lambda path: np.savez(path, state=np.array(state), **arrays))
 
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
     parser.add_argument("--epochs", type=int, default=40)
@@ -81,7 +81,34 @@ def main():
         "--trades", type=float, default=0.0, help="weight of the divergence; 0: PGD"
     )
     parser.add_argument("--width", type=int, default=32)
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def epoch(number, train, model, step, state):
+    """Train for one, and let the average of the weights follow."""
+    stream = pipeline(*train, BATCH, seed=number, epochs=1, flip=True, crop=2)
+    for count, (images, labels) in enumerate(stream):
+        step(images, labels, tf.constant([number, count]))
+        if count % 10 == 0:
+            pairs = zip(state.mean, model.get_weights(), strict=True)
+            state.mean = [0.98 * a + 0.02 * b for a, b in pairs]
+
+
+def judge(model, validation, state):
+    """Accuracy of the averaged weights on the held-out images; the best of them are kept."""
+    now = model.get_weights()
+    model.set_weights(state.mean)
+    robust, clean = held(model, *validation).mean(), attacks.right(model, *validation).mean()
+    if robust >= max([row[0] for row in state.history], default=0):
+        state.best = model.get_weights()
+    model.set_weights(now)
+    state.history.append([float(robust), float(clean)])
+    state.save()
+    print(f"epoch {len(state.history)}: robust {robust:.4f}, clean {clean:.4f}", flush=True)
+
+
+def main():
+    given = arguments()
     settings = {k: v for k, v in vars(given).items() if k != "folder"}
     print(session.begin(seed=0))
     data = datasets.fashion_mnist("full")
@@ -97,22 +124,9 @@ def main():
     state = State(given.folder, model, optimizer, settings)
     rate = 2.5 * EPSILON / given.steps
     step = _step(model, optimizer, EPSILON, given.steps, rate, 0.0, True, given.trades)
-    for epoch in range(len(state.history), given.epochs):
-        stream = pipeline(*train, BATCH, seed=epoch, epochs=1, flip=True, crop=2)
-        for number, (images, labels) in enumerate(stream):
-            step(images, labels, tf.constant([epoch, number]))
-            if number % 10 == 0:
-                pairs = zip(state.mean, model.get_weights(), strict=True)
-                state.mean = [0.98 * a + 0.02 * b for a, b in pairs]
-        now = model.get_weights()
-        model.set_weights(state.mean)
-        robust, clean = held(model, *validation).mean(), attacks.right(model, *validation).mean()
-        if robust >= max([row[0] for row in state.history], default=0):
-            state.best = model.get_weights()
-        model.set_weights(now)
-        state.history.append([float(robust), float(clean)])
-        state.save()
-        print(f"epoch {epoch + 1}: robust {robust:.4f}, clean {clean:.4f}", flush=True)
+    for number in range(len(state.history), given.epochs):
+        epoch(number, train, model, step, state)
+        judge(model, validation, state)
     model.set_weights(state.best)
     found = attacks.worst_case(model, t, truth, EPSILON, restarts=2, queries=1000)
     for name, right in found.items():

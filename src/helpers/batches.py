@@ -82,6 +82,14 @@ def checked(images, labels, batch):
             f"images {images.shape} and labels {labels.shape}: needs (n, h, w) or (n, h, w, c) "
             "images and as many labels, at least one"
         )
+    if isinstance(batch, bool) or not isinstance(batch, numbers.Integral) or batch < 1:
+        raise ValueError(f"batch is {shown(batch)}; it must be a whole number of at least 1")
+    _check_labels(labels)
+    _check_pixels(images)
+    return images, labels
+
+
+def _check_labels(labels):
     if labels.dtype.kind in "US":
         raise ValueError(
             f"labels are words such as {str(labels[0])!r}; give each class a number from 0: "
@@ -90,6 +98,9 @@ def checked(images, labels, batch):
     if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
         least = f" from {labels.min()}" if labels.dtype.kind in "iuf" else ""
         raise ValueError(f"labels are {labels.dtype}{least}; needs integers from 0")
+
+
+def _check_pixels(images):
     if images.dtype.kind not in "uif":
         raise ValueError(f"images are {images.dtype}; needs uint8, or float from 0 to 1")
     if images.dtype != np.uint8 and not (images.min() >= 0 and images.max() <= 1):
@@ -103,9 +114,6 @@ def checked(images, labels, batch):
             "uint8 images go from 0 to 255, and these have 0 and 1 only, which is nearly black: "
             "multiply them by 255, or divide by 255 before they become uint8, not after"
         )
-    if isinstance(batch, bool) or not isinstance(batch, numbers.Integral) or batch < 1:
-        raise ValueError(f"batch is {shown(batch)}; it must be a whole number of at least 1")
-    return images, labels
 
 
 def pair(name, data):

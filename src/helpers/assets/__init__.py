@@ -16,7 +16,9 @@ FILES = """
 39923 d9b92df5665d06449b196a29e8225a0b4594e1b5dce12e957c5a6cb5c8204898 robust_fashion_mnist.axpk
 618822 46db9045d95c1f14f728533214af3f99e21f13b779b1797b3c75745463737577 robust_fashion_mnist.npz
 6475 a4b7326b25168afbdba4b07ae7208aebd9497190cdac8b35a93264a509177665 scaling.csv
-143788 f18d5f240be9895310ce335ac1a43f06860b3c481469208dbc3e69295065b228 selfsupervision.csv
+163743 5b3648e6b729ec05d9f91ab747956eb3062452216a7befe463b8a575873d4ba3 selfsupervision.csv
+910 eb91b3d8bbe4d9a0f6dbb060496b2a1f1a22e6a3dcbce15b072b110c2c848feb student.csv
+9389 570b744b70f465c4d3c36f299a80d1ebd70884ea8ec159a77d8ebb39441a1a84 student_fashion_mnist.axpk
 115064 23ecdf5a596b09f8b68a2bce6f12ae3418fa0e575bd4151204282b5fe3cb4d74 transfer.csv
 """
 FILES = {n: (int(s), d) for s, d, n in map(str.split, FILES.strip().splitlines())}

@@ -98,8 +98,16 @@ def train(
     return losses
 
 
-def _step(model, optimizer, epsilon, steps, rate, sigma, random_start, trades):
-    """A compiled function (images, labels, two integers) -> loss, which moves the weights."""
+def _divergence(logits, y, clean):
+    """Cross-entropy with the labels; or, of ``clean`` probabilities, the divergence from them."""
+    if clean is None:
+        return tf.reduce_mean(cross_entropy(logits, y))
+    found = tf.nn.log_softmax(logits)
+    return tf.reduce_mean(tf.reduce_sum(clean * (tf.math.log(clean + 1e-9) - found), axis=1))
+
+
+def _attack(model, epsilon, steps, rate, random_start, trades):
+    """A function (images, labels, two integers) -> images attacked, for a compiled step."""
 
     def attacked(x, y, seed):
         low, high = tf.maximum(x - epsilon, 0.0), tf.minimum(x + epsilon, 1.0)
@@ -111,16 +119,17 @@ def _step(model, optimizer, epsilon, steps, rate, sigma, random_start, trades):
         for _ in range(steps):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(moved)
-                value = loss_of(model(moved, training=False), y, clean)
+                value = _divergence(model(moved, training=False), y, clean)
             slope = tape.gradient(value, moved)
             moved = tf.clip_by_value(moved + rate * tf.sign(slope), low, high)
         return moved
 
-    def loss_of(logits, y, clean):
-        if clean is None:
-            return tf.reduce_mean(cross_entropy(logits, y))
-        found = tf.nn.log_softmax(logits)
-        return tf.reduce_mean(tf.reduce_sum(clean * (tf.math.log(clean + 1e-9) - found), axis=1))
+    return attacked
+
+
+def _step(model, optimizer, epsilon, steps, rate, sigma, random_start, trades):
+    """A compiled function (images, labels, two integers) -> loss, which moves the weights."""
+    attacked = _attack(model, epsilon, steps, rate, random_start, trades)
 
     @tf.function(autograph=False)
     def step(x, y, seed):
@@ -131,9 +140,9 @@ def _step(model, optimizer, epsilon, steps, rate, sigma, random_start, trades):
             if trades:
                 logits = model(x, training=True)
                 loss = tf.reduce_mean(cross_entropy(logits, y))
-                loss += trades * loss_of(model(moved, training=True), y, tf.nn.softmax(logits))
+                loss += trades * _divergence(model(moved, training=True), y, tf.nn.softmax(logits))
             else:
-                loss = loss_of(model(moved, training=True), y, None)
+                loss = _divergence(model(moved, training=True), y, None)
             loss = sum(map(tf.reduce_sum, model.losses), loss)  # of regularizers
         weights = model.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))

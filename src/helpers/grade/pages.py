@@ -61,29 +61,35 @@ def student(out, record, assignment, marks):
 
 def instructor(out, records, assignment, marks, alike, hints):
     """``index.html``: the distribution, the commonest mistakes, what to look at, what is alike."""
+    rows = [(record, *totals(record, assignment, marks)) for record in records]
+    open_ = sum(hand is None for _, _, hand, _, _ in rows)
+    marked = f" {open_} have answers still to be marked: fill in written.csv and run again."
     parts = [
         STYLE,
         f"<title>{escape(assignment.title)}</title>",
         f"<h1>{escape(assignment.id)} {escape(assignment.title)}</h1>",
+        f"<p>{len(records)} submissions, {sum(r['late'] for r in records)} late.",
+        marked if open_ else "",
+        "</p>" + _distribution(rows) + _questions(records) + _mistakes(records),
+        _looked_at(records, hints),
+        _alike(alike),
+        _all(rows),
     ]
-    rows = [(record, *totals(record, assignment, marks)) for record in records]
-    open_ = sum(hand is None for _, _, hand, _, _ in rows)
-    parts.append(f"<p>{len(records)} submissions, {sum(r['late'] for r in records)} late.")
-    parts.append(
-        f" {open_} have answers still to be marked: fill in written.csv and run again."
-        if open_
-        else ""
-    )
-    parts.append("</p>" + _distribution(rows) + _questions(records) + _mistakes(records))
-    parts.append("<h2>To be looked at</h2><table>")
+    store.write(Path(out) / "index.html", "".join(parts))
+
+
+def _looked_at(records, hints):
+    parts = ["<h2>To be looked at</h2><table>"]
     for record in records:
         said = [*record["hand"], *hints.get(record["key"], [])]
         if said:
             lines = "<br>".join(map(_text, said))
             parts.append(f"<tr><td>{_link(record)}</td><td>{lines}</td></tr>")
-    parts.append(
-        "</table><h2>Alike</h2><p>A hint, no verdict: short functions have few right forms. "
-    )
+    return "".join(parts) + "</table>"
+
+
+def _alike(alike):
+    parts = ["<h2>Alike</h2><p>A hint, no verdict: short functions have few right forms. "]
     parts.append("Ask both authors to explain or to change theirs.</p>")
     for share, one, other, names in alike:
         title = f"{_text(one['key'])} and {_text(other['key'])}: {share:.0%}, {', '.join(names)}"
@@ -92,8 +98,11 @@ def instructor(out, records, assignment, marks, alike, hints):
             codes = "".join(f"<pre>{_text(r['code'].get(name, ''))}</pre>" for r in (one, other))
             parts.append(f'<div class="two">{codes}</div>')
         parts.append("</details>")
-    parts.append("" if alike else "<p>None.</p>")
-    parts.append("<h2>All</h2><table><tr><th>who</th><th>points</th><th>reasons</th></tr>")
+    return "".join(parts) + ("" if alike else "<p>None.</p>")
+
+
+def _all(rows):
+    parts = ["<h2>All</h2><table><tr><th>who</th><th>points</th><th>reasons</th></tr>"]
     for record, _, _, total, most in rows:
         why = "<br>".join(
             f"{escape(q['name'])}: {_text(q['reason'])}" for q in record["questions"] if q["reason"]
@@ -101,7 +110,7 @@ def instructor(out, records, assignment, marks, alike, hints):
         parts.append(
             f"<tr><td>{_link(record)}</td><td class=n>{total:g} / {most:g}</td><td>{why}</td></tr>"
         )
-    store.write(Path(out) / "index.html", "".join(parts) + "</table>\n")
+    return "".join(parts) + "</table>\n"
 
 
 def _distribution(rows):

@@ -182,6 +182,7 @@ def create(path, limits=None, *, threads=1, batch=8):
     )
     app.state.service = service
     _addresses(app, service)
+    _pages(app, service)
     _errors(app)
     return app
 
@@ -219,6 +220,9 @@ def _addresses(app, service):
         kind = "text/plain; version=0.0.4; charset=utf-8"
         return Response(service.watch.text(service.engine), media_type=kind, headers=HEADERS)
 
+
+def _pages(app, service):
+    """The page to try the service in, and the one that describes it."""
     for address, name in (("/", "page.html"), ("/docs", "docs.html")):
         text = (files("helpers.serve") / name).read_text("utf-8")
         headers = {**HEADERS, "Content-Security-Policy": POLICY}
