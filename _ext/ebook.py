@@ -40,6 +40,8 @@ def prepare(app):
     _epub_base.MEDIA_TYPES[".woff2"] = "font/woff2"
     build = builder.build_content
     builder.build_content = lambda: (leave_out(app), build(), strict(Path(builder.outdir)))
+    # Not in _static: Jupyter Book loads every style sheet of that folder into the web pages.
+    app.config.html_static_path.append("_ext/ebook")
     app.add_css_file("ebook.css")
 
 

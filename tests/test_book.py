@@ -216,3 +216,7 @@ def test_the_figure_on_the_landing_page_is_the_lab_s():
     page = (HTML / "intro.html").read_text(encoding="utf-8")
     source = re.search(r'<img alt="Top-5 errors[^>]+src="([^"]+)"', page)[1]
     assert (HTML / source).stat().st_size > 10_000
+
+
+def test_the_style_of_the_e_book_stays_out_of_the_pages():
+    assert not any("ebook.css" in p.read_text(encoding="utf-8") for p in HTML.rglob("*.html"))

@@ -521,8 +521,8 @@ def test_paired_runs_are_those_of_the_table_with_students_interval(alone):
     against = figure_data.AGAINST
     for part, points in table("pairs")["rows"].items():
         d = 100 * ablation_table.differences(*against.get(part, (part, ablation_table.BASE)))
-        assert np.allclose(points, d, atol=0.006) and len(d) >= 7
-        for n in (2, 5, 7):
+        assert np.allclose(points, d, atol=0.006) and len(d) >= 10
+        for n in (2, 5, 10):
             mean, low, high = intervals.paired(np.array(points[:n]))
             text = minus(every(page, "pairs", [{"part": part, "pairs": n, "turn": 0}])[0])
             shown = re.search(
