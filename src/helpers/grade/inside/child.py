@@ -97,6 +97,7 @@ class Child:
             self.tell("failed", "cell", (number, place), text)
             if isinstance(error, MemoryError) or "new thread" in text:
                 self.exit(MEMORY_EXIT)  # what it holds would starve the rest
+        unwatched()
         if isinstance(statement, ast.FunctionDef) and statement.name in known:
             self.defined(statement, number, known[statement.name])
 
@@ -154,6 +155,13 @@ class Child:
 
 # Under names of our own, for a notebook may replace those of the modules.
 struct_pack, length = struct.pack, len
+settrace, setprofile = sys.settrace, sys.setprofile
+
+
+def unwatched():
+    """Nobody watches the next calls: a tracer may write into their variables (PEP 667)."""
+    settrace(None)
+    setprofile(None)
 
 
 def parse(source):
