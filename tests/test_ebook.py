@@ -20,11 +20,11 @@ CHECKER = Path("/usr/share/java/epubcheck.jar")  # Debian's package epubcheck
 def book(tmp_path_factory):
     """The EPUB, made anew from the sources."""
     folder = tmp_path_factory.mktemp("ebook")
-    program = ROOT / ".venv-book" / "bin" / "jupyter-book"
+    programs = ROOT / ".venv-book" / ("Scripts" if os.name == "nt" else "bin")
     options = ["-q", "-W", "-n", "--path-output", folder, "--builder", "custom"]
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     made = subprocess.run(
-        [program, "build", ROOT, *options, "--custom-builder", "epub"],
+        [programs / "jupyter-book", "build", ROOT, *options, "--custom-builder", "epub"],
         env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert made.returncode == 0, made.stdout + made.stderr

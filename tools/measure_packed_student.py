@@ -16,6 +16,7 @@ student of seed 0; the line for ``helpers.assets.FILES`` is printed. A minute or
 """
 
 import argparse
+from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -24,6 +25,7 @@ import numpy as np
 from measure_distillation import Measurement, logits_of, student
 
 from helpers import compression, datasets, session, training
+from helpers.files import replace
 
 ASSETS = Path(datasets.__file__).parent / "assets"
 KEY = ["part", "sparsity", "values", "seed"]
@@ -39,22 +41,34 @@ class Bench:
     """Images, answers and what was made of them."""
 
     def __init__(self, folder):
-        self.work = Measurement(folder)
+        self.work, self.dense, self.parts = Measurement(folder), {}, {}
+        self.teacher = self.work.teacher(COUNT, 0)
+
+    @cached_property
+    def views(self):
+        """Each image as it is and in 15 versions, mirrored or not and shifted."""
         images = np.float32(self.work.images[:COUNT, ..., None] / 255)
         seeds = session.rng(1).integers(1000, size=(COPIES - 1, 2))
         moved = [training.crop_and_flip(images, seed, crop=2).numpy() for seed in seeds]
-        self.views = np.concatenate([images, *moved])
-        self.teacher = self.work.teacher(COUNT, 0)
+        return np.concatenate([images, *moved])
+
+    @cached_property
+    def targets(self):
+        """For each view half the label and half the teacher's answer; takes minutes."""
         answers = logits_of(self.teacher, np.uint8(np.round(255 * self.views[..., 0])))
         labels = np.eye(10, dtype=np.float32)[np.tile(self.work.labels[:COUNT], COPIES)]
-        self.targets = (keras.ops.softmax(answers).numpy() + labels) / 2
-        self.dense = {}
+        return (keras.ops.softmax(answers).numpy() + labels) / 2
 
     def judged_on(self, part):
-        full, chosen = self.work.full, self.work.held_out
-        if part == "choice":
-            return full["train_images"][chosen], full["train_labels"][chosen]
-        return full["test_images"], full["test_labels"]
+        """Images and labels, and which of them the teacher has right."""
+        if part not in self.parts:
+            full, chosen = self.work.full, self.work.held_out
+            images, labels = full["test_images"], full["test_labels"]
+            if part == "choice":
+                images, labels = full["train_images"][chosen], full["train_labels"][chosen]
+            right = logits_of(self.teacher, images).argmax(1) == labels
+            self.parts[part] = np.float32(images[..., None] / 255), labels, right
+        return self.parts[part]
 
     def fit(self, model, stage, seed, callbacks=()):
         """Train for a stage; each image once an epoch, in one of its views."""
@@ -92,22 +106,21 @@ class Bench:
         compression.round_for_storage(model)
         return compression.pack(model)
 
-    def measure(self, table, part, sparsity, values, seed):
-        """The file if the run was made now, or None."""
+    def measure(self, table, part, sparsity, values, seed, target):
+        """Add the run to the table; before it, the file of the first student of the test."""
         if (part, sparsity, values, seed) in table:
-            return None
+            return
         file = self.packed(sparsity, values, seed)
-        images, labels = self.judged_on(part)
-        x = np.float32(images[..., None] / 255)
+        if part == "test" and seed == 0:
+            replace(target, lambda path: path.write_bytes(file))
+        x, labels, teacher = self.judged_on(part)
         right = compression.unpack(file).predict(x, 500, verbose=0).argmax(1) == labels
         dense = self.taught(seed).predict(x, 500, verbose=0).argmax(1) == labels
-        teacher = logits_of(self.teacher, images).argmax(1) == labels
         counts = np.sum(teacher & ~right), np.sum(right & ~teacher)
         shares = [f"{v.mean():.4f}" for v in (right, dense, teacher)]
         row = [part, sparsity, values, seed, len(file), *shares, *map(int, counts)]
         table.add(row)
         print(*row, flush=True)
-        return file
 
 
 def choice(table):
@@ -128,11 +141,9 @@ def main():
     table, bench = measuring.Table(options.to, KEY, RESULT), Bench(options.folder)
     for sparsity in SPARSITIES:
         for values in VALUES:
-            bench.measure(table, "choice", sparsity, values, 0)
+            bench.measure(table, "choice", sparsity, values, 0, options.file)
     for seed in range(5):
-        file = bench.measure(table, "test", *choice(table), seed)
-        if seed == 0 and file:
-            options.file.write_bytes(file)
+        bench.measure(table, "test", *choice(table), seed, options.file)
     for path in (options.to, options.file):
         print(path.stat().st_size, datasets.file_hash(path), path.name)
 
