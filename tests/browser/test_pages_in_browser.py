@@ -192,3 +192,9 @@ def test_equations_stand_in_the_mathematical_font(open_page):
                 .filter(o => o.textContent == "∑").map(o => o.getBoundingClientRect().height)))"""
     )
     assert sizes[1] > 1.2 * sizes[0], f"a sum in the text {sizes[0]}, in an equation {sizes[1]}"
+
+
+def test_the_title_of_a_box_ends_without_a_sign_of_a_font_that_is_not_there(open_page):
+    page = open_page("chapters/08-self-supervision.html")
+    after = "e => getComputedStyle(e, '::after').content"
+    assert page.locator(".admonition-title").first.evaluate(after) == "none"
