@@ -1,7 +1,9 @@
 """The rendered book: links resolve, figures have texts, pages are light. `make tests` makes it."""
 
 import gzip
+import json
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -210,6 +212,22 @@ def test_chinese_words_are_marked_as_chinese():
     assert article.count('<span lang="zh-Hans">') > 100
     bare = re.sub(r'<span lang="zh-Hans">[^<]*</span>', "", article)
     assert not re.search(r"[\u4e00-\u9fff]", bare)
+
+
+def paragraphs(path):
+    """The paragraphs of a chapter, or those between a lab's cells of code, long ones only."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        text = "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    return [part.strip() for part in text.split("\n\n") if len(part.strip()) > 80]
+
+
+@pytest.mark.parametrize("name", toc_files())
+def test_no_paragraph_stands_twice(name):
+    (path,) = ROOT.glob(f"{name}.*")
+    counts = Counter(paragraphs(path))
+    assert not [text for text, count in counts.items() if count > 1]
 
 
 def test_the_figure_on_the_landing_page_is_the_lab_s():

@@ -176,6 +176,40 @@ def test_integrated_gradients_of_a_relu_network():
         assert np.allclose(one, (x - baseline) * mean, atol=1e-4)
 
 
+class CannotBeCompiled(keras.Model):
+    """The ReLU network, which looks at its numbers on the way."""
+
+    def call(self, x, training=False):
+        assert np.isfinite(x.numpy()).all()  # a tensor of a compiled function has no numpy()
+        return RELU(x)
+
+
+@pytest.mark.parametrize("steps", [1, 9])  # one pass is made as it is, many are compiled
+def test_a_network_that_runs_eagerly_is_explained_too(steps):
+    eager = CannotBeCompiled()
+    eager.compile(run_eagerly=True)
+    ours = explain.integrated_gradients(eager, IMAGES, LABELS, steps=steps, batch=3)
+    theirs = explain.integrated_gradients(RELU, IMAGES, LABELS, steps=steps, batch=3)
+    assert np.allclose(ours, theirs, atol=1e-5)
+    assert np.allclose(explain.gradient(eager, IMAGES, LABELS, batch=1), slopes(), atol=1e-5)
+    score = explain.score_of(eager, 1)(IMAGES)
+    assert np.allclose(score, RELU(IMAGES)[:, 1], atol=1e-5)
+
+
+def slopes():
+    return [relu_gradient(x, label) for x, label in zip(IMAGES, LABELS, strict=True)]
+
+
+def test_a_network_that_has_learned_something_new_is_asked_anew():
+    model = dense_network(12)
+    score, one = explain.score_of(model, 1), explain.integrated_gradients
+    before = score(IMAGES), one(model, IMAGES, LABELS, batch=10)
+    model.set_weights([2 * w for w in model.get_weights()])
+    after = score(IMAGES), one(model, IMAGES, LABELS, batch=10)
+    assert all(not np.allclose(a, b) for a, b in zip(before, after, strict=True))
+    assert np.allclose(score(IMAGES), model(IMAGES)[:, 1], atol=1e-5)
+
+
 def test_completeness_grows_with_the_steps():
     errors = []
     for steps in (2, 2000):

@@ -4,6 +4,7 @@ workers on this machine, the table that the lab reads, and the recipes of chapte
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from helpers import scaling
 from helpers.datasets import asset_path
 from helpers.imagenet.cluster import cluster
 from helpers.scaling import jobs, laws, small, speed, workers
+from helpers.scaling.profile import profile
 
 CHAPTER = Path(__file__).resolve().parent.parent / "chapters" / "14-scaling-out.md"
 
@@ -132,6 +134,48 @@ def test_workers_that_cannot_be_are_refused():
         workers.network("mlp")
     with pytest.raises(RuntimeError, match=r"worker 0 of 1 ended with 1: .*there are conv"):
         workers.run(1, "mlp", 1)
+
+
+def sleepy(count, seconds):
+    """A dataset whose every element takes a line of Python this long, and a loop over it."""
+    import tensorflow as tf
+
+    def slowly(x):
+        return tf.py_function(lambda v: time.sleep(seconds) or v, [x], tf.int64)
+
+    def loop():
+        for batch in tf.data.Dataset.range(count).map(slowly).batch(5):
+            assert len(batch) == 5
+
+    return loop
+
+
+def test_a_profile_tells_the_waiting_and_the_operation_that_is_to_blame():
+    loop = sleepy(20, 0.02)
+    loop()
+    seen = profile(loop)
+    assert seen.whole >= seen.waiting >= 0.4  # the sum of the sleeps, none of them hidden
+    assert seen.operations["EagerPyFunc"] >= 0.4
+    assert max(seen.operations, key=seen.operations.get) == "EagerPyFunc"
+    nothing = profile(lambda: None)
+    assert nothing.waiting == 0 and "EagerPyFunc" not in nothing.operations
+
+
+def test_one_profile_at_a_time_and_a_failed_one_ends():
+    with pytest.raises(RuntimeError, match="another profile is being made"):
+        profile(lambda: profile(lambda: None))
+    with pytest.raises(ZeroDivisionError):
+        profile(lambda: 1 / 0)
+    assert profile(sleepy(5, 0.0)).waiting > 0
+
+
+def test_a_profiler_that_writes_nothing_is_named(monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.profiler.experimental, "start", lambda folder: None)
+    monkeypatch.setattr(tf.profiler.experimental, "stop", lambda: None)
+    with pytest.raises(RuntimeError, match="profiler wrote no file"):
+        profile(lambda: None)
 
 
 def test_the_job_s_pictures_are_of_three_classes(tmp_path):

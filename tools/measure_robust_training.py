@@ -76,7 +76,11 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
     parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument(
+        "--rate", type=float, default=EPSILON / 4, help="of a step; long ones may fool the training"
+    )
+    parser.add_argument("--crop", type=int, default=2, help="pixels that images are shifted by")
     parser.add_argument(
         "--trades", type=float, default=0.0, help="weight of the divergence; 0: PGD"
     )
@@ -84,9 +88,9 @@ def arguments():
     return parser.parse_args()
 
 
-def epoch(number, train, model, step, state):
+def epoch(number, train, model, step, state, crop):
     """Train for one, and let the average of the weights follow."""
-    stream = pipeline(*train, BATCH, seed=number, epochs=1, flip=True, crop=2)
+    stream = pipeline(*train, BATCH, seed=number, epochs=1, flip=True, crop=crop)
     for count, (images, labels) in enumerate(stream):
         step(images, labels, tf.constant([number, count]))
         if count % 10 == 0:
@@ -122,10 +126,9 @@ def main():
     optimizer = keras.optimizers.Adam(schedule)
     optimizer.build(model.trainable_variables)
     state = State(given.folder, model, optimizer, settings)
-    rate = 2.5 * EPSILON / given.steps
-    step = _step(model, optimizer, EPSILON, given.steps, rate, 0.0, True, given.trades)
+    step = _step(model, optimizer, EPSILON, given.steps, given.rate, 0.0, True, given.trades)
     for number in range(len(state.history), given.epochs):
-        epoch(number, train, model, step, state)
+        epoch(number, train, model, step, state, given.crop)
         judge(model, validation, state)
     model.set_weights(state.best)
     found = attacks.worst_case(model, t, truth, EPSILON, restarts=2, queries=1000)

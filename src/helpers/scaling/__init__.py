@@ -2,7 +2,8 @@
 
 ``workers`` starts processes that train one network together, ``small`` is a network so cheap that
 it can be trained hundreds of times, ``laws`` fits a power law and says how far it can be trusted,
-``speed`` is the model of compute and communication, ``jobs`` a run to kill.
+``speed`` is the model of compute and communication, ``jobs`` a run to kill, ``profile`` says what
+a loop over images spends its time on.
 """
 
 TABLE = "scaling.csv"
