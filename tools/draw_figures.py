@@ -74,7 +74,13 @@ def draw(browser, name, folder):
     return picture(title, body, height)
 
 
+def rounded(tag):
+    """A tag with its lengths to a hundredth: a processor may have its own last digit of a sine."""
+    return re.sub(r"\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), tag[0])
+
+
 def picture(title, body, height):
+    body = re.sub(r"<[^>]+>", rounded, body)
     body = re.sub(r'href="file:[^"]*/(\w+)\.webp"', embedded, body)
     body = re.sub(r"url\(&quot;(#\w+)&quot;\)", r"url(\1)", body)  # readers of e-books want it bare
     lines = textwrap.wrap(title, 54)

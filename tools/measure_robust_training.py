@@ -85,6 +85,8 @@ def arguments():
         "--trades", type=float, default=0.0, help="weight of the divergence; 0: PGD"
     )
     parser.add_argument("--width", type=int, default=32)
+    parser.add_argument("--restarts", type=int, default=2, help="of PGD, for the last judgment")
+    parser.add_argument("--queries", type=int, default=1000, help="of Square, for the same")
     return parser.parse_args()
 
 
@@ -113,7 +115,7 @@ def judge(model, validation, state):
 
 def main():
     given = arguments()
-    settings = {k: v for k, v in vars(given).items() if k != "folder"}
+    settings = {k: v for k, v in vars(given).items() if k not in ("folder", "restarts", "queries")}
     print(session.begin(seed=0))
     data = datasets.fashion_mnist("full")
     x, t = (np.float32(a[..., None] / 255) for a in (data.train_images, data.test_images))
@@ -131,7 +133,8 @@ def main():
         epoch(number, train, model, step, state, given.crop)
         judge(model, validation, state)
     model.set_weights(state.best)
-    found = attacks.worst_case(model, t, truth, EPSILON, restarts=2, queries=1000)
+    effort = {"restarts": given.restarts, "queries": given.queries}
+    found = attacks.worst_case(model, t, truth, EPSILON, **effort)
     for name, right in found.items():
         low, high = intervals.share(right.sum(), len(right))
         print(f"test, {name}: {right.mean():.4f} ({low:.4f} to {high:.4f})")

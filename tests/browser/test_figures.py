@@ -303,6 +303,14 @@ def test_the_static_picture_is_what_the_script_draws(browser, tmp_path, name):
     assert drawn == stored, f"python tools/draw_figures.py {name}"
 
 
+def test_lengths_of_pictures_are_rounded_and_words_are_not():
+    """Chromium's last digits depend on the processor; what a reader sees must stay."""
+    drawn = draw_figures.picture(
+        "t", '<path d="M1.23456 -2.5e-7L9.99999 3"/><text>0.12345</text>', 9
+    )
+    assert '<path d="M1.23 -2.5e-7L10 3"/><text>0.12345</text>' in drawn
+
+
 # --- the numbers --------------------------------------------------------------------------------
 
 IMAGE = np.array(
