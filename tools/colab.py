@@ -20,7 +20,17 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = "git+https://github.com/"
-STAND_IN = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')"
+STAND_IN = """
+import pathlib, sys, types
+
+def download(name):  # Colab hands the file to the browser
+    if not pathlib.Path(name).is_file():
+        raise FileNotFoundError(f"Cannot find file: {name}")
+
+colab = types.ModuleType("google.colab")
+colab.files = types.SimpleNamespace(download=download)
+sys.modules["google.colab"] = colab
+"""
 
 
 def pip(*arguments):
@@ -71,12 +81,14 @@ def main(names):
         (wheel,) = Path(dist).glob("*.whl")
         for name in names or known:
             before = installed()
-            with tempfile.TemporaryDirectory() as folder:
-                first, whole = run(known[name], wheel, Path(folder))
-            after = installed()
+            try:
+                with tempfile.TemporaryDirectory() as folder:
+                    first, whole = run(known[name], wheel, Path(folder))
+            finally:  # also after a cell that failed, or the next lab would find the package
+                after = installed()
+                if added := sorted(after.keys() - before.keys()):
+                    pip("uninstall", "--yes", *added)
             changed = [k for k, version in before.items() if after.get(k) != version]
-            added = sorted(after.keys() - before.keys())
-            pip("uninstall", "--yes", *added)
             print(f"{name}: first result after {first:.0f} s, all after {whole:.0f} s", flush=True)
             if changed or "imagenet-moment" not in added:
                 sys.exit(f"{name}: the set-up cell added {added} and changed {changed}")
