@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -99,3 +100,9 @@ def test_an_interrupted_change_of_address_can_be_repeated(tmp_path, monkeypatch)
     monkeypatch.undo()
     publish.publish("some/one", tmp_path)
     assert check(tmp_path, "some", "one") >= 6
+
+
+def test_the_error_names_what_was_typed():
+    command = [sys.executable, ROOT / "tools" / "publish.py", "bad", "name"]
+    told = subprocess.run(command, capture_output=True, text=True)
+    assert told.returncode == 1 and told.stderr.startswith("'bad name' is not owner/name")

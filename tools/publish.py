@@ -55,7 +55,7 @@ def publish(repo, root=ROOT):
 
 if __name__ == "__main__":
     try:
-        done = publish(sys.argv[1] if len(sys.argv) == 2 else "")
+        done = publish(" ".join(sys.argv[1:]))
     except ValueError as error:
         sys.exit(str(error))
     print("\n".join(f"changed {path}" for path in done) or "nothing to change")
