@@ -77,9 +77,7 @@ def arguments():
     parser.add_argument("folder")
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument(
-        "--rate", type=float, default=EPSILON / 4, help="of a step; long ones may fool the training"
-    )
+    parser.add_argument("--rate", type=float, default=EPSILON / 4, help="length of a step")
     parser.add_argument("--crop", type=int, default=2, help="pixels that images are shifted by")
     parser.add_argument(
         "--trades", type=float, default=0.0, help="weight of the divergence; 0: PGD"
