@@ -10,7 +10,7 @@ from test_tools import ROOT, tool
 
 from helpers import datasets, race
 
-PARTS = ["race", "live", "degradation", "transformer"]
+PARTS = ["race", "live", "degradation", "transformer", "whole"]
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (40, 6, 5)).astype(np.uint8)
 
@@ -116,7 +116,7 @@ def test_each_step_of_the_ladder_changes_one_thing(script):
     changes = [{key for key in a if a[key] != b[key]} for a, b in itertools.pairwise(runs)]
     assert changes == together
     names = [name for _, name, _ in script.runs(PARTS)]
-    assert len(set(names)) == len(names) == 10 + 1 + 12 + 3
+    assert len(set(names)) == len(names) == 10 + 1 + 12 + 3 + 1
 
 
 @pytest.mark.skipif("race.csv" not in datasets.ASSETS, reason="the table is not measured yet")

@@ -1,6 +1,6 @@
 """Measure the one-minute race and its side shows: `race.csv` in the assets.
 
-    python tools/measure_race.py [FOLDER] [--parts race live degradation transformer]
+    python tools/measure_race.py [FOLDER] [--parts race live degradation transformer whole]
                                  [--runs NAME ...] [--seeds 0 1 2 3 4] [--minutes 600]
 
 FOLDER holds the four idx files of Fashion-MNIST (default: where Debian's package
@@ -10,7 +10,7 @@ on where the first stopped, and no training begins after --minutes. Run it with 
 time of the training with the building of its graph, means something else. All five seeds take
 two hours of one quiet core by our estimate.
 
-All networks learn from the 10,000 bundled training images. `validation` is the accuracy on 5,000
+All networks but the last learn from the 10,000 bundled training images. `validation` is the accuracy on 5,000
 others of the 60,000, `test` on all 10,000 test images, `mirrored` the same with the answers for an
 image and its mirror image averaged, `test_bundled` on the 2,000 that travel with the book.
 `train_loss` is the mean cross-entropy on the training images as they are, after training and in
@@ -20,6 +20,7 @@ inference mode; `losses` the means of each pass, in training mode, on what was s
     live          its last step with three passes, which lab 6 runs, too
     degradation   plain networks of 8 and 20 layers and the same with shortcuts, at three rates
     transformer   a small vision transformer at three rates, as expensive as the race
+    whole         the ladder's last step on all training images that are not for validation
 
 The settings of the ladder come from a trial that was judged on test images. `validation`, on which
 nothing was chosen, shows whether they hold elsewhere.
@@ -83,6 +84,8 @@ def runs(parts):
         for rate in (0.001, 0.0003, 0.003):
             change = {"network": "transformer", "optimizer": "adam", "decay": 0.0, "rate": rate}
             yield "transformer", f"transformer, rate {rate}", {**settings, **change, "passes": 14}
+    if "whole" in parts:
+        yield "whole", "55,000 images", {**settings, "passes": 14}
 
 
 def build(name, dropout):
@@ -113,6 +116,8 @@ class Data:
         pool = [i for i, x in enumerate(whole["train_images"]) if x.tobytes() not in known]
         others = np.random.default_rng(0).permutation(pool)[:5000]
         self.train = bundled.train_images, bundled.train_labels
+        rest = np.setdiff1d(np.arange(len(whole["train_images"])), others)
+        self.whole = whole["train_images"][rest], whole["train_labels"][rest]
         self.sets = {
             "validation": (whole["train_images"][others], whole["train_labels"][others]),
             "test": (whole["test_images"], whole["test_labels"]),
@@ -120,22 +125,22 @@ class Data:
         }
 
 
-def measure(settings, seed, data):
-    """One training: a row's measured columns."""
+def measure(settings, seed, train, sets):
+    """One training on ``train``: a row's measured columns."""
     keras.utils.set_random_seed(seed)
     settings = dict(settings)
     model = build(settings.pop("network"), settings.pop("dropout"))
     began = time.process_time()
-    losses = race.train(model, *data.train, seed=seed, **settings)
+    losses = race.train(model, *train, seed=seed, **settings)
     row = {"seconds": round(time.process_time() - began, 1)}
     row["parameters"] = blocks.trained_parameters(model)
     row["losses"] = " ".join(f"{loss:.4f}" for loss in losses)
-    answers = keras.ops.log_softmax(race.logits(model, data.train[0]))
-    chosen = np.take_along_axis(np.asarray(answers), data.train[1][:, None].astype(int), 1)
+    answers = keras.ops.log_softmax(race.logits(model, train[0]))
+    chosen = np.take_along_axis(np.asarray(answers), train[1][:, None].astype(int), 1)
     row["train_loss"] = round(float(-chosen.mean()), 5)
-    for name, (images, labels) in data.sets.items():
+    for name, (images, labels) in sets.items():
         row[name] = round(float((race.logits(model, images).argmax(1) == labels).mean()), 4)
-    images, labels = data.sets["test"]
+    images, labels = sets["test"]
     right = race.logits(model, images, mirrored=True).argmax(1) == labels
     row["mirrored"] = round(float(right.mean()), 4)
     return row
@@ -146,7 +151,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("folder", nargs="?", default=datasets.DEBIAN_FASHION_MNIST, type=Path)
-    parts = ["race", "live", "degradation", "transformer"]
+    parts = ["race", "live", "degradation", "transformer", "whole"]
     parser.add_argument("--parts", nargs="+", default=parts, choices=parts)
     parser.add_argument("--runs", nargs="+", help="names of runs (default: all of the parts)")
     parser.add_argument("--seeds", nargs="+", type=int, default=range(5))
@@ -162,7 +167,8 @@ def main():
                 continue
             if (part, name, seed) in table or time.monotonic() > end:
                 continue
-            row = {**settings, **measure(settings, seed, data)}
+            train = data.whole if part == "whole" else data.train
+            row = {**settings, **measure(settings, seed, train, data.sets)}
             table.add([part, name, seed, *(row[column] for column in RESULT)])
             print(seed, name, *(row[column] for column in MEASURED), flush=True)
 

@@ -31,6 +31,7 @@ VALIDATION, DRAWS, TOP = 100, range(5), 16
 CUT = 11
 PENALTIES = (0.01, 0.1, 1.0)
 RATES = (1e-4, 1e-3, 1e-2, 1e-1)
+SCRATCH_RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 EVERY = {5: 10, 25: 20, 100: 50, 500: 100}  # steps between two looks at validation
 MOST = {5: 150, 25: 300, 100: 600, 500: 1200}  # steps at most
 MOST_SCRATCH = {5: 200, 25: 400, 100: 800, 500: 1200}
@@ -305,12 +306,10 @@ def scratch():
 
     for n in EVERY:
         key = ("scratch", 28, "all", "none", n)
-        varied = [f"{rate} varied" for rate in (3e-4, 1e-3, 3e-3, 1e-2)]
-        for setting in varied:
+        settings = [f"{rate} {how}" for how in ("varied", "plain") for rate in SCRATCH_RATES]
+        for setting in settings:
             run((*key, 0, setting), lambda n=n, s=setting: measure(n, 0, s))
-        plain = best(*key, varied, [0]).replace("varied", "plain")
-        run((*key, 0, plain), lambda n=n, s=plain: measure(n, 0, s))
-        chosen = best(*key, [*varied, plain], [0])
+        chosen = best(*key, settings, [0])
         for draw in DRAWS:
             run((*key, draw, chosen), lambda n=n, d=draw, s=chosen: measure(n, d, s))
 
@@ -411,7 +410,7 @@ def tune(first, last, n, draw, rate, random_head=False):
 
 
 POOLING = {CUT: "quadrants", TOP: "average"}
-ARMS = [(11, CUT, (5, 100, 500, 25)), (11, TOP, (100, 5, 500)), (6, CUT, (500,))]  # in this order
+ARMS = [(11, CUT, (5, 25, 100, 500)), (11, TOP, (5, 25, 100))]
 
 
 def tuning():

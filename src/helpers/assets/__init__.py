@@ -19,6 +19,6 @@ FILES = """
 163743 5b3648e6b729ec05d9f91ab747956eb3062452216a7befe463b8a575873d4ba3 selfsupervision.csv
 910 eb91b3d8bbe4d9a0f6dbb060496b2a1f1a22e6a3dcbce15b072b110c2c848feb student.csv
 9389 570b744b70f465c4d3c36f299a80d1ebd70884ea8ec159a77d8ebb39441a1a84 student_fashion_mnist.axpk
-115064 23ecdf5a596b09f8b68a2bce6f12ae3418fa0e575bd4151204282b5fe3cb4d74 transfer.csv
+121028 6ae418cca3533288bf728f7e8d77530f692a1e3b686633d267fd4947dcfb1d8a transfer.csv
 """
 FILES = {n: (int(s), d) for s, d, n in map(str.split, FILES.strip().splitlines())}
