@@ -10,9 +10,10 @@ on where the first stopped, and no training begins after --minutes. Run it with 
 time of the training with the building of its graph, means something else. All five seeds take
 two hours of one quiet core by our estimate.
 
-All networks but the last learn from the 10,000 bundled training images. `validation` is the accuracy on 5,000
-others of the 60,000, `test` on all 10,000 test images, `mirrored` the same with the answers for an
-image and its mirror image averaged, `test_bundled` on the 2,000 that travel with the book.
+All networks but the last learn from the 10,000 bundled training images. `validation` is the
+accuracy on 5,000 others of the 60,000, `test` on all 10,000 test images, `mirrored` the same with
+the answers for an image and its mirror image averaged, `test_bundled` on the 2,000 that travel with
+the book.
 `train_loss` is the mean cross-entropy on the training images as they are, after training and in
 inference mode; `losses` the means of each pass, in training mode, on what was shown.
 

@@ -523,7 +523,8 @@ def learn(arm, change, n, draw, rate):
     import keras
 
     net, chosen, (x, y) = learner(arm == "first layer"), rows(n, draw), changed(change)
-    keras.utils.set_random_seed(draw)
+    # The source network began from seed 0, so a random head must not.
+    keras.utils.set_random_seed(draw + 100 * (arm == "random head"))
     weights = keras.models.clone_model(net).get_weights()  # a random start
     if arm != "scratch":
         weights[:-2] = source()[:-2]

@@ -19,6 +19,6 @@ FILES = """
 163743 5b3648e6b729ec05d9f91ab747956eb3062452216a7befe463b8a575873d4ba3 selfsupervision.csv
 910 eb91b3d8bbe4d9a0f6dbb060496b2a1f1a22e6a3dcbce15b072b110c2c848feb student.csv
 9389 570b744b70f465c4d3c36f299a80d1ebd70884ea8ec159a77d8ebb39441a1a84 student_fashion_mnist.axpk
-121028 6ae418cca3533288bf728f7e8d77530f692a1e3b686633d267fd4947dcfb1d8a transfer.csv
+122688 31b81e5ae877f3a0148b4954242fb08e0af27b576831969124e0ad2b4eafba0e transfer.csv
 """
 FILES = {n: (int(s), d) for s, d, n in map(str.split, FILES.strip().splitlines())}
