@@ -19,6 +19,46 @@ def per_example_gradients(model, images, labels):
     """
     import tensorflow as tf
 
+    found = []
+    for layer, rows, dz in _factors(model, images, labels):
+        found.append(tf.reshape(tf.matmul(rows, dz, transpose_a=True), (-1, *layer.kernel.shape)))
+        if layer.use_bias:
+            found.append(tf.reduce_sum(dz, axis=1))
+    return found
+
+
+def clipped_gradients(model, images, labels, bound):
+    """``clipped_sum`` of the gradients above, for which those of dense layers need not be built.
+
+    The gradient of a dense layer is what enters times the gradient of what leaves, a column times
+    a row, so its length is the product of theirs (Goodfellow 2015, arXiv:1510.01799); and once the
+    lengths are known, the clipped sum is an ordinary gradient, of examples that count for less.
+    """
+    import tensorflow as tf
+
+    parts, squares = _factors(model, images, labels), 0.0
+    for layer, rows, dz in parts:
+        if len(layer.kernel.shape) == 2:
+            squares += _square(rows) * _square(dz)
+        else:
+            squares += _square(tf.matmul(rows, dz, transpose_a=True))
+        if layer.use_bias:
+            squares += _square(tf.reduce_sum(dz, axis=1, keepdims=True))
+    factor, sums = _clip(squares, bound), []
+    for layer, rows, dz in parts:
+        dz = factor[:, None, None] * dz
+        kernel = tf.tensordot(rows, dz, [[0, 1], [0, 1]])
+        sums.append(tf.reshape(kernel, layer.kernel.shape))
+        if layer.use_bias:
+            sums.append(tf.reduce_sum(dz, axis=(0, 1)))
+    return sums
+
+
+def _factors(model, images, labels):
+    """For each layer with weights: the layer, what enters it, (n, places, inputs), and the gradient
+    of what leaves it before its activation, (n, places, outputs)."""
+    import tensorflow as tf
+
     refuse_mixing(model)
     entering, leaving = [], []
     with tf.GradientTape() as tape:
@@ -34,11 +74,8 @@ def per_example_gradients(model, images, labels):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, a)
     found = []
     for (layer, a), dz in zip(entering, tape.gradient(losses, leaving), strict=True):
-        rows = _patches(layer, a)  # (n, places, inputs)
-        dz = tf.reshape(dz, (tf.shape(rows)[0], -1, layer.kernel.shape[-1]))
-        found.append(tf.reshape(tf.matmul(rows, dz, transpose_a=True), (-1, *layer.kernel.shape)))
-        if layer.use_bias:
-            found.append(tf.reduce_sum(dz, axis=1))
+        rows = _patches(layer, a)
+        found.append((layer, rows, tf.reshape(dz, (tf.shape(a)[0], -1, layer.kernel.shape[-1]))))
     return found
 
 
@@ -59,8 +96,13 @@ def _patches(layer, a):
 
     if len(layer.kernel.shape) == 2:
         return a[:, None]
-    sizes, strides = [1, *layer.kernel_size, 1], [1, *layer.strides, 1]
-    rows = tf.image.extract_patches(a, sizes, strides, [1, 1, 1, 1], layer.padding.upper())
+    padding, inputs = layer.padding.upper(), int(np.prod(layer.kernel.shape[:3]))
+    if layer.kernel.shape[2] == 1:  # a convolution that copies: 15 times as fast on a CPU
+        copy = tf.reshape(tf.eye(inputs), (*layer.kernel.shape[:3], inputs))
+        rows = tf.nn.convolution(a, copy, layer.strides, padding)
+    else:
+        sizes, strides = [1, *layer.kernel_size, 1], [1, *layer.strides, 1]
+        rows = tf.image.extract_patches(a, sizes, strides, [1, 1, 1, 1], padding)
     return tf.reshape(rows, (tf.shape(a)[0], -1, rows.shape[-1]))
 
 
@@ -71,10 +113,23 @@ def clipped_sum(gradients, bound):
     """
     import tensorflow as tf
 
-    rows = [tf.reshape(g, (tf.shape(g)[0], -1)) for g in gradients]
-    length = tf.sqrt(tf.add_n([tf.reduce_sum(row * row, axis=1) for row in rows]))
-    factor = tf.minimum(1.0, bound / tf.maximum(length, 1e-12))
+    rows = [tf.reshape(g, (tf.shape(g)[0], 1, -1)) for g in gradients]
+    factor = _clip(tf.add_n([_square(row) for row in rows]), bound)
     return [tf.tensordot(factor, g, 1) for g in gradients]
+
+
+def _square(rows):
+    """The squared length of each example's part, (n, ·, ·) to (n,)."""
+    import tensorflow as tf
+
+    return tf.reduce_sum(rows * rows, axis=(1, 2))
+
+
+def _clip(squares, bound):
+    """What to multiply gradients of these squared lengths with, so that none exceeds ``bound``."""
+    import tensorflow as tf
+
+    return tf.minimum(1.0, bound / tf.maximum(tf.sqrt(squares), 1e-12))
 
 
 def _row(model):
