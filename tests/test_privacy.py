@@ -196,23 +196,6 @@ def test_per_example_gradients_are_those_of_one_image_at_a_time():
             np.testing.assert_allclose(mine[n], one, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("bound", [1e-3, 0.3, 2.0, 1e6])
-def test_a_clipped_gradient_needs_no_gradients_of_examples(bound):
-    """The short way and the long one, where all, some or none of the examples are clipped."""
-    import tensorflow as tf
-
-    model, (x, y) = network(), data(9)
-    each = privacy.per_example_gradients(model, tf.constant(x), tf.constant(y))
-    pairs = zip(
-        privacy.clipped_gradients(model, tf.constant(x), tf.constant(y), bound),
-        privacy.clipped_sum(each, bound),
-        strict=True,
-    )
-    for short, long in pairs:
-        assert short.shape == long.shape
-        np.testing.assert_allclose(short, long, rtol=1e-4, atol=1e-6)
-
-
 @settings(max_examples=40, deadline=None)
 @given(scale=st.floats(1e-6, 1e6), bound=st.floats(1e-3, 1e3), seed=st.integers(0, 10**6))
 def test_no_example_adds_more_than_the_bound(scale, bound, seed):

@@ -11,52 +11,12 @@ def per_example_gradients(model, images, labels):
 
     A weight's gradient is a sum over the examples of what enters the layer times the gradient of
     what leaves it. Here the sum is left out; a convolution is a dense layer on patches, so its sum
-    over the places remains. This is about twice as fast as ``tf.vectorized_map`` over the gradient
-    of one example on a CPU, and the Jacobian of the losses takes tens of times as long.
+    over the places remains. ``make bench`` compares it with ``tf.vectorized_map`` over the gradient
+    of one example; the Jacobian of the losses takes tens of times as long.
 
     model   ends in logits; its layers stand in a row, and those with weights to train are
             ``Dense`` and ``Conv2D``, as ``refuse_mixing`` checks; dropout does nothing here
     """
-    import tensorflow as tf
-
-    found = []
-    for layer, rows, dz in _factors(model, images, labels):
-        found.append(tf.reshape(tf.matmul(rows, dz, transpose_a=True), (-1, *layer.kernel.shape)))
-        if layer.use_bias:
-            found.append(tf.reduce_sum(dz, axis=1))
-    return found
-
-
-def clipped_gradients(model, images, labels, bound):
-    """``clipped_sum`` of the gradients above, for which those of dense layers need not be built.
-
-    The gradient of a dense layer is what enters times the gradient of what leaves, a column times
-    a row, so its length is the product of theirs (Goodfellow 2015, arXiv:1510.01799); and once the
-    lengths are known, the clipped sum is an ordinary gradient, of examples that count for less.
-    """
-    import tensorflow as tf
-
-    parts, squares = _factors(model, images, labels), 0.0
-    for layer, rows, dz in parts:
-        if len(layer.kernel.shape) == 2:
-            squares += _square(rows) * _square(dz)
-        else:
-            squares += _square(tf.matmul(rows, dz, transpose_a=True))
-        if layer.use_bias:
-            squares += _square(tf.reduce_sum(dz, axis=1, keepdims=True))
-    factor, sums = _clip(squares, bound), []
-    for layer, rows, dz in parts:
-        dz = factor[:, None, None] * dz
-        kernel = tf.tensordot(rows, dz, [[0, 1], [0, 1]])
-        sums.append(tf.reshape(kernel, layer.kernel.shape))
-        if layer.use_bias:
-            sums.append(tf.reduce_sum(dz, axis=(0, 1)))
-    return sums
-
-
-def _factors(model, images, labels):
-    """For each layer with weights: the layer, what enters it, (n, places, inputs), and the gradient
-    of what leaves it before its activation, (n, places, outputs)."""
     import tensorflow as tf
 
     refuse_mixing(model)
@@ -74,8 +34,11 @@ def _factors(model, images, labels):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, a)
     found = []
     for (layer, a), dz in zip(entering, tape.gradient(losses, leaving), strict=True):
-        rows = _patches(layer, a)
-        found.append((layer, rows, tf.reshape(dz, (tf.shape(a)[0], -1, layer.kernel.shape[-1]))))
+        rows = _patches(layer, a)  # (n, places, inputs)
+        dz = tf.reshape(dz, (tf.shape(rows)[0], -1, layer.kernel.shape[-1]))
+        found.append(tf.reshape(tf.matmul(rows, dz, transpose_a=True), (-1, *layer.kernel.shape)))
+        if layer.use_bias:
+            found.append(tf.reduce_sum(dz, axis=1))
     return found
 
 
@@ -113,23 +76,10 @@ def clipped_sum(gradients, bound):
     """
     import tensorflow as tf
 
-    rows = [tf.reshape(g, (tf.shape(g)[0], 1, -1)) for g in gradients]
-    factor = _clip(tf.add_n([_square(row) for row in rows]), bound)
+    rows = [tf.reshape(g, (tf.shape(g)[0], -1)) for g in gradients]
+    length = tf.sqrt(tf.add_n([tf.reduce_sum(row * row, axis=1) for row in rows]))
+    factor = tf.minimum(1.0, bound / tf.maximum(length, 1e-12))
     return [tf.tensordot(factor, g, 1) for g in gradients]
-
-
-def _square(rows):
-    """The squared length of each example's part, (n, ·, ·) to (n,)."""
-    import tensorflow as tf
-
-    return tf.reduce_sum(rows * rows, axis=(1, 2))
-
-
-def _clip(squares, bound):
-    """What to multiply gradients of these squared lengths with, so that none exceeds ``bound``."""
-    import tensorflow as tf
-
-    return tf.minimum(1.0, bound / tf.maximum(tf.sqrt(squares), 1e-12))
 
 
 def _row(model):

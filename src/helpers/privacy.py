@@ -13,9 +13,7 @@ from scipy.special import gammaln, logsumexp
 
 from helpers import intervals
 from helpers.networks import check_logits, check_precision, checked_examples
-from helpers.per_example import check_row, clipped_gradients, refuse_mixing
-from helpers.per_example import clipped_sum as clipped_sum
-from helpers.per_example import per_example_gradients as per_example_gradients
+from helpers.per_example import check_row, clipped_sum, per_example_gradients, refuse_mixing
 from helpers.words import shown
 
 # accuracy of telling members from others at even odds, its 95% interval, advantage = 2 accuracy − 1
@@ -175,7 +173,7 @@ def train(model, images, labels, rng, *, sigma, bound, rate, share, steps, momen
 
     @tf.function(input_signature=shape)
     def gradients(x, y):
-        return clipped_gradients(model, x, y, bound)
+        return clipped_sum(per_example_gradients(model, x, y), bound)
 
     velocity = [np.zeros(v.shape, np.float32) for v in variables]
     for _ in range(steps):
