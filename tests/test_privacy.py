@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_tools import ROOT, tool
 
-from helpers import privacy
+from helpers import datasets, privacy
 
 # --- the accountant ----------------------------------------------------------------------------
 
@@ -339,3 +340,24 @@ def test_what_would_train_something_else_is_refused():
     ):
         with pytest.raises(ValueError, match=words):
             once(**case)
+
+
+# --- the full-size runs ---------------------------------------------------------------------------
+
+
+def test_the_table_of_full_size_runs_is_of_the_script_as_it_stands(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    script = tool("measure_privacy")
+    rows = datasets.table_rows("privacy.csv")
+    assert list(rows[0]) == script.KEY + script.RESULT
+    keys = [tuple(row[name] for name in script.KEY) for row in rows]
+    assert len(set(keys)) == len(keys) and {key[0] for key in keys} <= set(script.STAGES)
+    for row in rows:
+        assert 0.1 < float(row["value"]) < 1, row
+        assert not row["test"] or abs(float(row["test"]) - float(row["value"])) < 0.25, row
+    # Each rate that was used for the tests is the one that validation chose.
+    for what in ("hog", "network"):
+        tried = {k[2]: float(r["value"]) for k, r in zip(keys, rows, strict=True) if k[1] == what}
+        tried = {s.split()[1]: v for s, v in tried.items() if s.startswith("choose")}
+        used = {k[2].split("rate ")[1] for k in keys if k[1] == what and "rate" in k[2]}
+        assert used == {max(tried, key=tried.get)}, what

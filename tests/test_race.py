@@ -119,7 +119,6 @@ def test_each_step_of_the_ladder_changes_one_thing(script):
     assert len(set(names)) == len(names) == 10 + 1 + 12 + 3 + 1
 
 
-@pytest.mark.skipif("race.csv" not in datasets.ASSETS, reason="the table is not measured yet")
 def test_the_table_is_of_the_ladder_as_it_stands(script):
     path = datasets.asset_path("race.csv")
     every = script.runs(PARTS)
