@@ -354,9 +354,10 @@ def test_the_table_of_full_size_runs_is_of_the_script_as_it_stands(monkeypatch):
     assert len(set(keys)) == len(keys) and {key[0] for key in keys} <= set(script.STAGES)
     for row in rows:
         assert 0.1 < float(row["value"]) < 1, row
-        assert not row["test"] or abs(float(row["test"]) - float(row["value"])) < 0.25, row
+        if row["test"] and row["stage"] != "members":  # whose value is the attack's accuracy
+            assert abs(float(row["test"]) - float(row["value"])) < 0.25, row
     # Each rate that was used for the tests is the one that validation chose.
-    for what in ("hog", "network"):
+    for what in ("hog", "scattering", "network"):
         tried = {k[2]: float(r["value"]) for k, r in zip(keys, rows, strict=True) if k[1] == what}
         tried = {s.split()[1]: v for s, v in tried.items() if s.startswith("choose")}
         used = {k[2].split("rate ")[1] for k in keys if k[1] == what and "rate" in k[2]}

@@ -21,7 +21,8 @@ inference mode; `losses` the means of each pass, in training mode, on what was s
     live          its last step with three passes, which lab 6 runs, too
     degradation   plain networks of 8 and 20 layers and the same with shortcuts, at three rates
     transformer   a small vision transformer at three rates, as expensive as the race
-    whole         the ladder's last step on all training images that are not for validation
+    whole         the ladder's last network on all training images that are not for validation,
+                  in 14 passes
 
 The settings of the ladder come from a trial that was judged on test images. `validation`, on which
 nothing was chosen, shows whether they hold elsewhere.
