@@ -1,34 +1,28 @@
 """The long sweeps of lab 7: ``python tools/measure_transfer.py [STAGE ...]``, by default all.
 
-Stages, in order: ``cut``, ``more``, ``labels``, ``scratch``, ``tuning``, ``order``,
-``camera``, ``heads``. Every run is
+Stages, in order: ``cut``, ``more``, ``labels``, ``scratch``, ``tuning``, ``order``. Every run is
 added to ``src/helpers/assets/transfer.csv`` as it ends, and a run that is there is not made again,
 so the script may be stopped and started. Frozen features are kept in a cache (``BOOK_DATA``).
 
 The images: of the 10,000 bundled training images 1,000 are for validation, where every setting is
 chosen; the other 9,000 are the pool. Draw k of n labels a class takes the k-th n of each class in a
 fixed order, so draws share no image. Five draws of 500 need more than the pool; it goes on with the
-rest of the full set. The 2,000 bundled test images say how good the result is. About 70 minutes on
-one core of 2026.
+rest of the full set. The 2,000 bundled test images say how good the result is. About an hour on one
+core of 2026. What ``measure_camera.py`` measures goes into the same table.
 """
 
 import sys
-from functools import cache, partial
-from pathlib import Path
+from functools import cache
 
 import measuring
 import numpy as np
 from PIL import Image
+from transfer_runs import CACHE, DRAWS, VALIDATION, batches_of, best, fit, rows, run, scaled
 
 from helpers import datasets, transfer
 from helpers.transfer import accuracy, begin_again
 
-ASSET = Path(__file__).resolve().parent.parent / "src" / "helpers" / "assets" / "transfer.csv"
-CACHE = datasets.CACHE / "transfer"
-KEY = ["what", "size", "layers", "pooling", "labels", "draw", "setting"]
-RESULT = ["steps", "train", "validation", "test", "shifted"]
-VALIDATION, DRAWS, TOP = 100, range(5), 16
-CUT = 11
+CUT, TOP = 11, 16
 PENALTIES = (0.01, 0.1, 1.0)
 RATES = (1e-4, 1e-3, 1e-2, 1e-1)
 SCRATCH_RATES = (3e-4, 1e-3, 3e-3, 1e-2)
@@ -60,11 +54,6 @@ def images():
     pool_x, pool_y = (np.stack(p, 1).reshape(25000, *p[0].shape[1:]) for p in (pool_x, pool_y))
     held = quick.train_images[held_out], quick.train_labels[held_out].astype(int)
     return (pool_x, pool_y), held, (quick.test_images, quick.test_labels.astype(int))
-
-
-def rows(labels, draw):
-    """Where draw number ``draw`` stands in the pool."""
-    return np.arange(10 * labels * draw, 10 * labels * (draw + 1))
 
 
 def turned(batch):
@@ -141,45 +130,7 @@ def features_of(size):
     return features(size)
 
 
-# One row a run
-TABLE = measuring.Table(ASSET, KEY, RESULT)
-
-
-def run(key, measure):
-    """Measure unless the table has it; the key is text, as the table has it."""
-    key = tuple(str(k) for k in key)
-    if key not in TABLE:
-        row = [*key, *(f"{r:.4f}" if isinstance(r, float) else r for r in measure())]
-        TABLE.add(row)
-        print(*row, flush=True)
-    return TABLE.rows[key]
-
-
-def best(what, size, layers, pooling, labels, settings, draws):
-    """The setting with the best mean accuracy on validation over ``draws``."""
-    table = TABLE.rows
-
-    def score(setting):
-        keys = [(what, size, layers, pooling, labels, d, setting) for d in draws]
-        return np.mean([float(table[tuple(map(str, k))]["validation"]) for k in keys])
-
-    return max(settings, key=score)
-
-
 # Probes
-
-
-def scaled(parts):
-    """Each feature to mean 0 and variance 1 over the validation images, without their labels."""
-    reference = parts["validation"].astype(np.float32)
-    mean, spread = reference.mean(axis=0), reference.std(axis=0) + 1e-3
-    return {name: (part.astype(np.float32) - mean) / spread for name, part in parts.items()}
-
-
-def fit(x, y, penalty):
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(C=penalty, tol=1e-3, max_iter=500).fit(x, y)
 
 
 def probe(parts, key, penalties=PENALTIES, draws=DRAWS):
@@ -243,13 +194,6 @@ def labels():
 
 
 # Networks that are trained
-
-
-def batches_of(x, y, seed, change=lambda batch, rng: batch):
-    rng = np.random.default_rng([1, seed])
-    while True:
-        chosen = rng.choice(len(x), 32)
-        yield change(x[chosen], rng), y[chosen]
 
 
 def shift_and_flip(batch, rng):
@@ -440,156 +384,7 @@ def order():
             run((*place, draw, rate), lambda n=n, d=draw, r=rate: tune(CUT, CUT, n, d, r, True))
 
 
-# A camera that changes: a small network learned from 7,500 images, then other images come
-
-SOURCE = slice(1500, 9000)  # of the pool; what is before are five draws of 25 a class, and a rest
-CAMERA_STEPS = {5: (20, 200), 25: (20, 300)}  # between two looks at validation; at most
-LADDER = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-CAMERA_PENALTIES = (0.001, 0.01, 0.1, 1.0)
-CUTS = ("conv3", "dense")
-
-
-@cache
-def bundled():
-    """Like ``images``, of the bundled ones alone: the first 9,000 of the pool, validation, test."""
-    quick = datasets.fashion_mnist("quick")
-    rng, y = np.random.default_rng([0, 0]), quick.train_labels.astype(int)
-    order = np.stack([rng.permutation(np.flatnonzero(y == c)) for c in range(10)], axis=1)
-    held, pool = order[:VALIDATION].ravel(), order[VALIDATION:].ravel()
-    sets = [(quick.train_images[part], y[part]) for part in (pool, held)]
-    return *sets, (quick.test_images, quick.test_labels.astype(int))
-
-
-@cache
-def source():
-    """The weights of the source network, trained on images as they were."""
-    (pool, y), _, _ = bundled()
-    file = CACHE / "source.npz"
-    if not file.is_file():
-        net = transfer.source_network(transfer.as_input(pool[SOURCE]), y[SOURCE], 0)
-        np.savez(file, *net.get_weights())
-    with np.load(file) as saved:
-        return [saved[name] for name in saved.files]
-
-
-@cache
-def learner(first_only=False):
-    return transfer.small_network(first_only)
-
-
-@cache
-def changed(change):
-    (pool, y), (held, held_y), (test, truth) = bundled()
-    sets = {"pool": pool[: SOURCE.start], "validation": held, "test": test}
-    x = {n: transfer.as_input(transfer.CHANGES[change](part)) for n, part in sets.items()}
-    return x, {"pool": y[: SOURCE.start], "validation": held_y, "test": truth}
-
-
-@cache
-def seen(change):
-    """{layer: {set: features}}: pixels, and what the source network makes of changed images."""
-    import keras
-
-    net, (x, _) = learner(), changed(change)
-    net.set_weights(source())
-    layers = [keras.layers.Flatten()(net.get_layer(name).output) for name in CUTS]
-    model = keras.Model(net.inputs, layers)
-    made = {n: model.predict(part, batch_size=500, verbose=0) for n, part in x.items()}
-    parts = {name: {n: m[i] for n, m in made.items()} for i, name in enumerate(CUTS)}
-    parts["pixels"] = {n: part.reshape(len(part), -1) for n, part in x.items()}
-    return parts
-
-
-def as_it_is(change):
-    net, (x, y) = learner(), changed(change)
-    net.set_weights(source())
-    return ["", *(accuracy(net, x[name], y[name]) for name in x), ""]
-
-
-def frozen(change, layer, n, draw, penalty):
-    parts, y, chosen = scaled(seen(change)[layer]), changed(change)[1], rows(n, draw)
-    model = fit(parts["pool"][chosen], y["pool"][chosen], penalty)
-    sets = [(parts["pool"][chosen], y["pool"][chosen])]
-    sets += [(parts[name], y[name]) for name in ("validation", "test")]
-    return ["", *(float(model.score(*pair)) for pair in sets), ""]
-
-
-def learn(arm, change, n, draw, rate):
-    """One network trained on changed images.
-
-    arm   "tuned" and "first layer" begin with the source network, its head, too; "probe first" with
-          a probe as its head; "random head" with a random one; "scratch" with nothing
-    """
-    import keras
-
-    net, chosen, (x, y) = learner(arm == "first layer"), rows(n, draw), changed(change)
-    # The source network began from seed 0, so a random head must not.
-    keras.utils.set_random_seed(draw + 100 * (arm == "random head"))
-    weights = keras.models.clone_model(net).get_weights()  # a random start
-    if arm != "scratch":
-        weights[:-2] = source()[:-2]
-    if arm in ("tuned", "first layer"):
-        weights = source()
-    if arm == "probe first":
-        place = ("probe", f"28 {change}", "dense", "none", n)
-        penalty = float(best(*place, CAMERA_PENALTIES, [0]))
-        found = seen(change)["dense"]
-        labeled = found["pool"][chosen], y["pool"][chosen]
-        weights[-2:] = transfer.head_of(*labeled, found["validation"], penalty)
-    begin_again(net, weights, rate)
-    labeled = x["pool"][chosen], y["pool"][chosen]
-    look = lambda: accuracy(net, x["validation"][:500], y["validation"][:500])  # noqa: E731
-    steps, kept = transfer.train(net, batches_of(*labeled, draw), look, *CAMERA_STEPS[n])
-    net.set_weights(kept)
-    pairs = [labeled, *((x[name], y[name]) for name in ("validation", "test"))]
-    return [steps, *(accuracy(net, *pair) for pair in pairs), ""]
-
-
-def chosen_on_the_first(place, settings, measure):
-    """All settings on draw 0, then all draws with the one that is best on its validation images."""
-    for setting in settings:
-        run((*place, 0, setting), partial(measure, 0, setting))
-    setting = best(*place, settings, [0])
-    for draw in DRAWS:
-        run((*place, draw, setting), partial(measure, draw, setting))
-
-
-def rates(place, measure):
-    """The rates tried on draw 0: more and more, until the best is not at the edge."""
-    low, high = 2, 6  # 3e-4 to 1e-2
-    while True:
-        for rate in LADDER[low:high]:
-            run((*place, 0, rate), partial(measure, 0, rate))
-        at = LADDER.index(best(*place, LADDER[low:high], [0]))
-        if low < at < high - 1 or at in (0, len(LADDER) - 1):
-            return LADDER[low:high]
-        low, high = min(low, at - 1), max(high, at + 2)
-
-
-def camera(counts=(5,), changes=tuple(transfer.CHANGES), arms=("tuned", "scratch")):
-    """Probes, tuning and training from nothing where the images have changed."""
-    for n in counts:
-        for change in changes:
-            place = ("as it is", f"28 {change}", "all", "none", 0)
-            for draw in DRAWS:
-                run((*place, draw, "none"), partial(as_it_is, change))
-            for layer in ("pixels", *CUTS):
-                place = ("probe", f"28 {change}", layer, "none", n)
-                args = (change, layer, n)
-                chosen_on_the_first(place, CAMERA_PENALTIES, partial(frozen, *args))
-            for arm in arms:
-                place, args = (arm, f"28 {change}", "all", "none", n), (arm, change, n)
-                tried = rates(place, partial(learn, *args))
-                chosen_on_the_first(place, tried, partial(learn, *args))
-            seen.cache_clear()
-
-
-def heads():
-    """The winning case with other heads, and with the first layer alone."""
-    camera(changes=("dimmed",), arms=("first layer", "probe first", "random head"))
-
-
-STAGES = {f.__name__: f for f in (cut, more, labels, scratch, tuning, order, camera, heads)}
+STAGES = {f.__name__: f for f in (cut, more, labels, scratch, tuning, order)}
 
 
 if __name__ == "__main__":

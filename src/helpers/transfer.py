@@ -1,4 +1,4 @@
-"""What lab 7 and ``tools/measure_transfer.py`` share: the table of the long sweeps, and a camera.
+"""What lab 7 and its scripts in ``tools`` share: the table of the long sweeps, and a camera.
 
 The camera changes what a small network sees: ``CHANGES`` has functions of uint8 images of shape
 (n, 28, 28).
