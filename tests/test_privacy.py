@@ -356,6 +356,10 @@ def test_the_table_of_full_size_runs_is_of_the_script_as_it_stands(monkeypatch):
         assert 0.1 < float(row["value"]) < 1, row
         if row["test"] and row["stage"] != "members":  # whose value is the attack's accuracy
             assert abs(float(row["test"]) - float(row["value"])) < 0.25, row
+    # Lab 15 reads this stage in its order: seed by seed, look by look.
+    looks = [key[1:] for key in keys if key[0] == "members"]
+    wanted = itertools.product(range(5), ("dropout 0.0", "dropout 0.5"), range(10))
+    assert looks == [(what, str(look), str(seed)) for seed, what, look in wanted]
     # Each rate that was used for the tests is the one that validation chose.
     for what in ("hog", "scattering", "network"):
         tried = {k[2]: float(r["value"]) for k, r in zip(keys, rows, strict=True) if k[1] == what}

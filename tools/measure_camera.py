@@ -10,23 +10,13 @@ from functools import cache, partial
 
 import measuring
 import numpy as np
-from transfer_runs import (
-    CACHE,
-    DRAWS,
-    VALIDATION,
-    batches_of,
-    best,
-    chosen_on_the_first,
-    fit,
-    rows,
-    run,
-    scaled,
-)
+from transfer_runs import CACHE, DRAWS, best, chosen_on_the_first, fit, run, scaled
 
-from helpers import datasets, transfer
+from helpers import transfer
+from helpers.selfsupervised import reading
 from helpers.transfer import accuracy, begin_again
 
-SOURCE = slice(1500, 9000)  # of the pool; what is before are five draws of 25 a class, and a rest
+SOURCE = slice(1500, 9000)  # of the pool; before it are five draws of 25 a class, and a rest
 CAMERA_STEPS = {5: (20, 200), 25: (20, 300)}  # between two looks at validation; at most
 LADDER = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 CAMERA_PENALTIES = (0.001, 0.01, 0.1, 1.0)
@@ -34,23 +24,13 @@ CUTS = ("conv3", "dense")
 
 
 @cache
-def bundled():
-    """Like ``images``, of the bundled ones alone: the first 9,000 of the pool, validation, test."""
-    quick = datasets.fashion_mnist("quick")
-    rng, y = np.random.default_rng([0, 0]), quick.train_labels.astype(int)
-    order = np.stack([rng.permutation(np.flatnonzero(y == c)) for c in range(10)], axis=1)
-    held, pool = order[:VALIDATION].ravel(), order[VALIDATION:].ravel()
-    sets = [(quick.train_images[part], y[part]) for part in (pool, held)]
-    return *sets, (quick.test_images, quick.test_labels.astype(int))
-
-
-@cache
 def source():
     """The weights of the source network, trained on images as they were."""
-    (pool, y), _, _ = bundled()
+    images = reading.split()
     file = CACHE / "source.npz"
     if not file.is_file():
-        net = transfer.source_network(transfer.as_input(pool[SOURCE]), y[SOURCE], 0)
+        x = transfer.as_input(images.pool[SOURCE])
+        net = transfer.source_network(x, images.labels[SOURCE], 0)
         np.savez(file, *net.get_weights())
     with np.load(file) as saved:
         return [saved[name] for name in saved.files]
@@ -63,10 +43,11 @@ def learner(first_only=False):
 
 @cache
 def changed(change):
-    (pool, y), (held, held_y), (test, truth) = bundled()
-    sets = {"pool": pool[: SOURCE.start], "validation": held, "test": test}
+    split = reading.split()
+    sets = {"pool": split.pool[: SOURCE.start], "validation": split.held, "test": split.test}
     x = {n: transfer.as_input(transfer.CHANGES[change](part)) for n, part in sets.items()}
-    return x, {"pool": y[: SOURCE.start], "validation": held_y, "test": truth}
+    labels = split.labels[: SOURCE.start], split.held_labels, split.test_labels
+    return x, dict(zip(sets, labels, strict=True))
 
 
 @cache
@@ -91,7 +72,7 @@ def as_it_is(change):
 
 
 def frozen(change, layer, n, draw, penalty):
-    parts, y, chosen = scaled(seen(change)[layer]), changed(change)[1], rows(n, draw)
+    parts, y, chosen = scaled(seen(change)[layer]), changed(change)[1], reading.draw(n, draw)
     model = fit(parts["pool"][chosen], y["pool"][chosen], penalty)
     sets = [(parts["pool"][chosen], y["pool"][chosen])]
     sets += [(parts[name], y[name]) for name in ("validation", "test")]
@@ -106,7 +87,7 @@ def learn(arm, change, n, draw, rate):
     """
     import keras
 
-    net, chosen, (x, y) = learner(arm == "first layer"), rows(n, draw), changed(change)
+    net, chosen, (x, y) = learner(arm == "first layer"), reading.draw(n, draw), changed(change)
     # The source network began from seed 0, so a random head must not.
     keras.utils.set_random_seed(draw + 100 * (arm == "random head"))
     weights = keras.models.clone_model(net).get_weights()  # a random start
@@ -122,8 +103,9 @@ def learn(arm, change, n, draw, rate):
         weights[-2:] = transfer.head_of(*labeled, found["validation"], penalty)
     begin_again(net, weights, rate)
     labeled = x["pool"][chosen], y["pool"][chosen]
+    batches = transfer.batches(*labeled, np.random.default_rng([1, draw]))
     look = lambda: accuracy(net, x["validation"][:500], y["validation"][:500])  # noqa: E731
-    steps, kept = transfer.train(net, batches_of(*labeled, draw), look, *CAMERA_STEPS[n])
+    steps, kept = transfer.train(net, batches, look, *CAMERA_STEPS[n])
     net.set_weights(kept)
     pairs = [labeled, *((x[name], y[name]) for name in ("validation", "test"))]
     return [steps, *(accuracy(net, *pair) for pair in pairs), ""]

@@ -17,9 +17,10 @@ from functools import cache
 import measuring
 import numpy as np
 from PIL import Image
-from transfer_runs import CACHE, DRAWS, VALIDATION, batches_of, best, fit, rows, run, scaled
+from transfer_runs import CACHE, DRAWS, best, fit, run, scaled
 
 from helpers import datasets, transfer
+from helpers.selfsupervised import reading
 from helpers.transfer import accuracy, begin_again
 
 CUT, TOP = 11, 16
@@ -43,11 +44,13 @@ def images():
     rest = [i for i, image in enumerate(full.train_images) if image.tobytes() not in seen]
     rng = np.random.default_rng([0, 0])
     order = [rng.permutation(np.flatnonzero(quick.train_labels == c)) for c in range(10)]
-    held_out = np.concatenate([o[:VALIDATION] for o in order])
+    held_out = np.concatenate([o[: reading.VALIDATION] for o in order])
     pool_x, pool_y = [], []
     for c in range(10):
         more = [i for i in rest if full.train_labels[i] == c][:1600]
-        x = np.concatenate([quick.train_images[order[c][VALIDATION:]], full.train_images[more]])
+        x = np.concatenate(
+            [quick.train_images[order[c][reading.VALIDATION :]], full.train_images[more]]
+        )
         pool_x.append(x[:2500])
         pool_y.append(np.full(2500, c))
     # class by class within a position: the first 10 n images are n of each class
@@ -137,7 +140,7 @@ def probe(parts, key, penalties=PENALTIES, draws=DRAWS):
     (_, y), (_, held), (_, truth) = images()
     labels = key[-1]
     for draw in draws:
-        chosen = rows(labels, draw)
+        chosen = reading.draw(labels, draw)
         for penalty in penalties:
 
             def measure(chosen=chosen, penalty=penalty):
@@ -239,9 +242,10 @@ def scratch():
         rate, varied = setting.split()
         keras.utils.set_random_seed(draw)
         begin_again(net, keras.models.clone_model(net).get_weights(), float(rate))
-        chosen = rows(n, draw)
-        change = {"change": shift_and_flip} if varied == "varied" else {}
-        batches = batches_of(pool[chosen], y[chosen], draw, **change)
+        chosen, rng = reading.draw(n, draw), np.random.default_rng([1, draw])
+        batches = transfer.batches(pool[chosen], y[chosen], rng)
+        if varied == "varied":
+            batches = ((shift_and_flip(batch, rng), wanted) for batch, wanted in batches)
         look = lambda: accuracy(net, held, held_y)  # noqa: E731
         steps, kept = transfer.train(net, batches, look, EVERY[n], MOST_SCRATCH[n], PATIENCE)
         net.set_weights(kept)
@@ -330,7 +334,7 @@ def tune(first, last, n, draw, rate, random_head=False):
     (_, y), (_, held), (_, truth) = images()
     model, weights = tunable(first, last, n)
     begin_again(model, weights, rate)
-    chosen = rows(n, draw)
+    chosen = reading.draw(n, draw)
     parts = features_of(64)
     x = scaled({name: parts[name][POOLING[last]][last] for name in ("pool", "validation")})
     head = fit(x["pool"][chosen], y[chosen], 0.01)
@@ -344,7 +348,7 @@ def tune(first, last, n, draw, rate, random_head=False):
     x, steps = inputs["pool"][chosen].astype(np.float32), 0
     if rate:
         look = lambda: accuracy(model, inputs["validation"], held)  # noqa: E731
-        batches = batches_of(x, y[chosen], draw)
+        batches = transfer.batches(x, y[chosen], np.random.default_rng([1, draw]))
         steps, kept = transfer.train(model, batches, look, EVERY[n], MOST[n], PATIENCE)
         model.set_weights(kept)
     scores = [accuracy(model, x, y[chosen]), accuracy(model, inputs["validation"], held)]

@@ -1,9 +1,7 @@
-"""What the sweeps of lab 7 share: their table, the choice of a setting, a probe, and batches.
+"""What the sweeps of lab 7 share: their table, the choice of a setting, and a probe.
 
 Every run is added to ``src/helpers/assets/transfer.csv`` as it ends, and a run that is there is not
-made again. Of the 10,000 bundled training images 1,000 are for validation, where every setting is
-chosen; draw k of n labels a class takes the k-th n of each class of the others in a fixed order, so
-draws share no image.
+made again. The split is that of ``helpers.selfsupervised.reading``, and so are the draws.
 """
 
 from functools import partial
@@ -18,13 +16,8 @@ ASSET = Path(__file__).resolve().parent.parent / "src" / "helpers" / "assets" / 
 CACHE = datasets.CACHE / "transfer"
 KEY = ["what", "size", "layers", "pooling", "labels", "draw", "setting"]
 RESULT = ["steps", "train", "validation", "test", "shifted"]
-VALIDATION, DRAWS = 100, range(5)  # images of a class; draws
+DRAWS = range(5)
 TABLE = measuring.Table(ASSET, KEY, RESULT)
-
-
-def rows(labels, draw):
-    """Where draw number ``draw`` stands in the pool."""
-    return np.arange(10 * labels * draw, 10 * labels * (draw + 1))
 
 
 def run(key, measure):
@@ -68,10 +61,3 @@ def fit(x, y, penalty):
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(C=penalty, tol=1e-3, max_iter=500).fit(x, y)
-
-
-def batches_of(x, y, seed, change=lambda batch, rng: batch):
-    rng = np.random.default_rng([1, seed])
-    while True:
-        chosen = rng.choice(len(x), 32)
-        yield change(x[chosen], rng), y[chosen]

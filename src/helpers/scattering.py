@@ -11,6 +11,8 @@ another order.
 Needs NumPy and SciPy only.
 """
 
+from functools import cache
+
 import numpy as np
 from scipy import fft
 
@@ -38,6 +40,7 @@ def bell(size, step, width, squeeze=1.0, angle=0.0, frequency=0.0):
     return np.exp(-(width**2) * (forward**2 + (aside / squeeze) ** 2) / 2).sum(axis=(0, 1))
 
 
+@cache  # every batch asks for the same
 def wavelets(size, step, scale, angles):
     """The Fourier transforms of the Morlet wavelets of one scale, (angles, size, size) float32.
 
@@ -50,7 +53,9 @@ def wavelets(size, step, scale, angles):
         wave = bell(size, step, width, **turned, frequency=frequency)
         still = bell(size, step, width, **turned)
         found.append(wave - wave[0, 0] / still[0, 0] * still)
-    return np.array(found, np.float32)
+    found = np.array(found, np.float32)
+    found.flags.writeable = False
+    return found
 
 
 def thinned(spectrum, factor):
