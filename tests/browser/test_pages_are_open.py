@@ -180,5 +180,12 @@ def test_a_printed_page_has_its_answers_and_no_navigation(open_page):
     assert page.locator("article details").count() > 10 and closed == 0
     for navigation in "#pst-primary-sidebar", "#pst-secondary-sidebar", ".bd-header-article":
         assert not page.locator(navigation).is_visible(), navigation
+    assert page.locator("article h1").first.is_visible(), "the title"
+    code = page.locator("article details.hide")
+    assert code.count() and code.locator("pre").first.is_visible()
+    assert not code.locator("summary").first.is_visible(), "a button that nobody can press"
+    fading = "one => getComputedStyle(one).animationName"
+    shown = page.locator("article details.hide > summary ~ *").first.evaluate(fading)
+    assert shown == "none", "what fades in is not there yet at the moment of printing"
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("article details:not([open])").count() > 10
