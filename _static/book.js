@@ -20,12 +20,17 @@ function reachWhatScrolls() {
   }
 }
 
-// On paper nothing can be opened: print with all answers open, then close what was closed.
-let opened = [];
+// On paper nothing can be opened, and the ground is white: print with all answers open and in the
+// light theme, then go back to what was on the screen.
+let opened = [], theme = "";
 addEventListener("beforeprint", () => {
   opened = [...document.querySelectorAll("article details:not([open])")];
   for (const details of opened) details.open = true;
+  for (const image of document.images) image.loading = "eager";  // those that nobody scrolled to
+  ({ theme } = document.documentElement.dataset);
+  document.documentElement.dataset.theme = "light";
 });
 addEventListener("afterprint", () => {
   for (const details of opened) details.open = false;
+  document.documentElement.dataset.theme = theme;
 });

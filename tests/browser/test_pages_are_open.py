@@ -174,6 +174,8 @@ def test_tab_reaches_and_shows_everything(open_page, path, width):
 
 def test_a_printed_page_has_its_answers_and_no_navigation(open_page):
     page = open_page("notebooks/03-backward-pass.html")
+    paper = page.evaluate("() => getComputedStyle(document.querySelector('article p')).color")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     closed = page.locator("article details:not([open])").count()
@@ -187,5 +189,8 @@ def test_a_printed_page_has_its_answers_and_no_navigation(open_page):
     fading = "one => getComputedStyle(one).animationName"
     shown = page.locator("article details.hide > summary ~ *").first.evaluate(fading)
     assert shown == "none", "what fades in is not there yet at the moment of printing"
+    color = "() => getComputedStyle(document.querySelector('article p')).color"
+    assert page.evaluate(color) == paper, "light letters, made for a dark ground"
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("article details:not([open])").count() > 10
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
