@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -88,6 +89,28 @@ def test_a_table_of_runs_grows_and_is_found_again(tmp_path):
     again.add(["c", 2, 1])
     assert ("a, b", 0) in again and ("c", "2") in again and ("c", 3) not in again
     assert again.rows == measuring.Table(file, ["name", "seed"], ["accuracy"]).rows
+
+
+def test_a_run_is_measured_once_and_written_with_its_digits(tmp_path, capsys):
+    table, asked = tool("measuring").Table(tmp_path / "runs.csv", ["name"], ["a", "b", "c"]), []
+
+    def measure():
+        asked.append(1)
+        return 0.123456, None, 7
+
+    for _ in range(2):
+        row = table.once(("x",), measure, digits=2)
+    assert row == {"name": "x", "a": "0.12", "b": "", "c": "7"} and len(asked) == 1
+    assert (tmp_path / "runs.csv").read_text() == "name,a,b,c\nx,0.12,,7\n"
+    assert capsys.readouterr().out == "x 0.12  7\n"
+
+
+def test_what_is_outside_of_the_bundle():
+    measuring = tool("measuring")
+    bundled = measuring.datasets.fashion_mnist("quick").train_images[:3]
+    others = 255 - bundled
+    images = np.concatenate([others[:1], bundled, others[1:]])
+    assert measuring.outside_the_bundle(images).tolist() == [0, 4, 5]
 
 
 def test_an_unknown_stage_is_refused(tmp_path):

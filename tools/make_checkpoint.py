@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import keras
+import measuring
 import numpy as np
 
 from helpers import alexnet, datasets, session, training
@@ -37,8 +38,8 @@ def main(target=ASSET):
         np.savez_compressed(file, **{v.path: v.numpy() for v in model.trainable_variables})
     print(f"validation: cross-entropy {loss:.4f}, accuracy {accuracy:.3f}")
     print(target.stat().st_size, datasets.file_hash(target), target.name)
-    whole, known = datasets.fashion_mnist("full"), {image.tobytes() for image in data.train_images}
-    others = np.array([image.tobytes() not in known for image in whole.train_images])
+    whole = datasets.fashion_mnist("full")
+    others = measuring.outside_the_bundle(whole.train_images)
     for name, images, labels in (
         (
             "the training images outside the bundle",

@@ -85,9 +85,8 @@ class Measurement:
         self.full = datasets.read_idx_folder(folder)
         bundled = datasets.fashion_mnist("quick")
         self.bundled = bundled
-        known = {image.tobytes() for image in bundled.train_images}
-        pool = [i for i, x in enumerate(self.full["train_images"]) if x.tobytes() not in known]
-        order = np.random.default_rng(0).permutation(pool)
+        outside = measuring.outside_the_bundle(self.full["train_images"])
+        order = np.random.default_rng(0).permutation(outside)
         self.held_out, others = order[:5000], order[5000:50_000]
         self.images = np.concatenate([bundled.train_images[:9000],
                                       self.full["train_images"][others]])  # fmt: skip

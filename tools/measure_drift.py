@@ -27,10 +27,9 @@ SHIFTED = {"ks": 200, "mmd": 60, "classifier": 60}
 
 def unseen():
     """Images outside of the bundle, in a fixed order, and their labels."""
-    known = {image.tobytes() for image in datasets.fashion_mnist("quick").train_images}
     full = datasets.fashion_mnist("full")
-    others = [k for k, image in enumerate(full.train_images) if image.tobytes() not in known]
-    chosen = np.random.default_rng([13, 0]).permutation(others)[:IMAGES]
+    outside = measuring.outside_the_bundle(full.train_images)
+    chosen = np.random.default_rng([13, 0]).permutation(outside)[:IMAGES]
     return full.train_images[chosen], full.train_labels[chosen].astype(int)
 
 

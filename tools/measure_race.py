@@ -114,9 +114,8 @@ class Data:
     def __init__(self, folder):
         whole = datasets.read_idx_folder(folder)
         bundled = datasets.fashion_mnist("quick")
-        known = {image.tobytes() for image in bundled.train_images}
-        pool = [i for i, x in enumerate(whole["train_images"]) if x.tobytes() not in known]
-        others = np.random.default_rng(0).permutation(pool)[:5000]
+        outside = measuring.outside_the_bundle(whole["train_images"])
+        others = np.random.default_rng(0).permutation(outside)[:5000]
         self.train = bundled.train_images, bundled.train_labels
         rest = np.setdiff1d(np.arange(len(whole["train_images"])), others)
         self.whole = whole["train_images"][rest], whole["train_labels"][rest]

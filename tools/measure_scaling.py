@@ -41,11 +41,7 @@ def data():
 
 def add(stage, what, x, y, seed, measure):
     """Measure once and write it down, unless it is in the table."""
-    key = (stage, what, x, y, seed)
-    if key not in TABLE_OF_RUNS:
-        value = measure()
-        TABLE_OF_RUNS.add([*key, f"{value:.5f}"])
-        print(*key, f"{value:.5f}", flush=True)
+    TABLE_OF_RUNS.once((stage, what, x, y, seed), lambda: [float(measure())], digits=5)
 
 
 def trained(parts, count, seed, **more):

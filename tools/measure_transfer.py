@@ -40,8 +40,7 @@ PATIENCE = 5  # looks without a better one
 def images():
     """Training images and labels in the order of the draws, validation, test."""
     quick, full = datasets.fashion_mnist("quick"), datasets.fashion_mnist("full")
-    seen = {image.tobytes() for image in quick.train_images}
-    rest = [i for i, image in enumerate(full.train_images) if image.tobytes() not in seen]
+    rest = measuring.outside_the_bundle(full.train_images)
     rng = np.random.default_rng([0, 0])
     order = [rng.permutation(np.flatnonzero(quick.train_labels == c)) for c in range(10)]
     held_out = np.concatenate([o[: reading.VALIDATION] for o in order])

@@ -10,7 +10,15 @@ import time
 import warnings
 from pathlib import Path
 
-from helpers import session
+import numpy as np
+
+from helpers import datasets, session
+
+
+def outside_the_bundle(images):
+    """The places in all training images (n, 28, 28) of those that do not travel with the book."""
+    known = {image.tobytes() for image in datasets.fashion_mnist("quick").train_images}
+    return np.flatnonzero([image.tobytes() not in known for image in images])
 
 
 class Table:
@@ -36,6 +44,17 @@ class Table:
         for row in rows:
             text = dict(zip(self.columns, map(str, row), strict=True))
             self.rows[tuple(text[name] for name in self.key)] = text
+
+    def once(self, key, measure, digits=4):
+        """The row of ``key``; if there is none, ``measure()`` gives its results, which are written
+        (floats with so many digits, ``None`` as nothing) and printed."""
+        key = tuple(map(str, key))
+        if key not in self.rows:
+            values = ["" if value is None else value for value in measure()]
+            row = [*key, *(f"{v:.{digits}f}" if isinstance(v, float) else v for v in values)]
+            self.add(row)
+            print(*row, flush=True)
+        return self.rows[key]
 
 
 def run_stages(stages, wanted, cache):

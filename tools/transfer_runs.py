@@ -18,16 +18,7 @@ KEY = ["what", "size", "layers", "pooling", "labels", "draw", "setting"]
 RESULT = ["steps", "train", "validation", "test", "shifted"]
 DRAWS = range(5)
 TABLE = measuring.Table(ASSET, KEY, RESULT)
-
-
-def run(key, measure):
-    """Measure unless the table has it; the key is text, as the table has it."""
-    key = tuple(str(k) for k in key)
-    if key not in TABLE:
-        row = [*key, *(f"{r:.4f}" if isinstance(r, float) else r for r in measure())]
-        TABLE.add(row)
-        print(*row, flush=True)
-    return TABLE.rows[key]
+run = TABLE.once  # (key, measure): the row, measured if the table has none
 
 
 def best(what, size, layers, pooling, labels, settings, draws):
