@@ -52,7 +52,7 @@ def differences():
     with open(ABLATIONS, encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             usual = (row["part"], row["width"], row["images"], row["passes"])
-            if usual == ("train", "0.5", "5000", "12") and row["test1"]:
+            if usual == ("train", "0.5", "10000", "24") and row["test1"]:
                 share = (float(row["test1"]) + float(row["test2"])) / 2
                 right.setdefault(row["variant"], {})[int(row["seed"])] = share
     rows = {}

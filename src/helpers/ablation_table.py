@@ -18,7 +18,8 @@ KEY = ("part", "variant", "width", "images", "passes", "rate", "seed")
 # Shares right; test1 and test2 are the first and second 5,000 test images. Then steps to an error.
 RESULT = ("train", "choice", "bundled", "test1", "test2", "steps25", "steps15", "steps10")
 BASE = "AlexNet-28"
-WIDTH, IMAGES, PASSES = 0.5, 5000, 12  # of a usual run; half of AlexNet-28's channels
+WIDTH, IMAGES, PASSES = 0.5, 10_000, 24  # of a usual run; half of AlexNet-28's channels
+SPEED_IMAGES = 5000  # of the runs that count steps to a training error
 WORTH = 0.005  # an effect that one would care about: half a point of accuracy
 
 
@@ -27,24 +28,25 @@ def rows(part="train"):
     return [row for row in datasets.table_rows(FILE) if row["part"] == part]
 
 
-def best_rate(rows, variant):
+def best_rate(rows, variant, images=IMAGES):
     """The rate with the best mean accuracy on the images for choices."""
-    return _best(rows, variant, "train", "choice", max)
+    return _best(rows, ("train", variant, images), "choice", max)
 
 
-def fastest_rate(rows, variant):
+def fastest_rate(rows, variant, images=SPEED_IMAGES):
     """The rate that needs the fewest steps to a training error of 10%, by the choosing seeds."""
-    return _best([r for r in rows if int(r["seed"]) >= 100], variant, "speed", "steps10", min)
+    choosing = [row for row in rows if int(row["seed"]) >= 100]
+    return _best(choosing, ("speed", variant, images), "steps10", min)
 
 
-def _best(rows, variant, part, column, which):
+def _best(rows, place, column, which):
     found = {}
     for row in rows:
-        if row["part"] == part and row["variant"] == variant and row[column]:
+        if (row["part"], row["variant"], int(row["images"])) == place and row[column]:
             found.setdefault(float(row["rate"]), []).append(float(row[column]))
     if not found:
         raise ValueError(
-            f"no rate was tried for {shown(variant)}; run the stage that chooses first"
+            f"no rate was tried for {shown(place[1])}; run the stage that chooses first"
         )
     return which(found, key=lambda rate: np.mean(found[rate]))
 
@@ -66,10 +68,10 @@ def differences(variant, base=BASE, **where):
     return np.array([one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())])
 
 
-def steps(variant, error=10):
+def steps(variant, error=10, images=SPEED_IMAGES):
     """``{seed: steps}`` to a training error of 25, 15 or 10 percent, seeds that judge only."""
-    judged = [row for row in rows("speed") if row["variant"] == variant and int(row["seed"]) < 100]
-    return {int(row["seed"]): int(row[f"steps{error}"]) for row in judged}
+    of = [r for r in rows("speed") if (r["variant"], int(r["images"])) == (variant, images)]
+    return {int(r["seed"]): int(r[f"steps{error}"]) for r in of if int(r["seed"]) < 100}
 
 
 class Verdict(NamedTuple):
