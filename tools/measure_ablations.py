@@ -45,13 +45,12 @@ class Bench:
 
     def __init__(self, folder, path, images=ablation.IMAGES):
         self.table = measuring.Table(path, found.KEY, found.RESULT)
-        self.bundle, self.folder, self.images = datasets.fashion_mnist("quick"), folder, images
+        self.bundle, self.images = datasets.fashion_mnist("quick"), images
         self.few = min(images, found.SPEED_IMAGES)
         whole = datasets.read_idx_folder(folder)
         self.test = whole["test_images"], whole["test_labels"]
         self.full = whole["train_images"], whole["train_labels"]
-        outside = measuring.outside_the_bundle(self.full[0])
-        others = np.random.default_rng(0).permutation(outside)[:5000]
+        others = measuring.held_out_first(self.full[0])[:5000]
         self.choice = self.full[0][others], self.full[1][others]
 
     def training_set(self, n):

@@ -85,8 +85,7 @@ class Measurement:
         self.full = datasets.read_idx_folder(folder)
         bundled = datasets.fashion_mnist("quick")
         self.bundled = bundled
-        outside = measuring.outside_the_bundle(self.full["train_images"])
-        order = np.random.default_rng(0).permutation(outside)
+        order = measuring.held_out_first(self.full["train_images"])
         self.held_out, others = order[:5000], order[5000:50_000]
         self.images = np.concatenate([bundled.train_images[:9000],
                                       self.full["train_images"][others]])  # fmt: skip

@@ -114,8 +114,7 @@ class Data:
     def __init__(self, folder):
         whole = datasets.read_idx_folder(folder)
         bundled = datasets.fashion_mnist("quick")
-        outside = measuring.outside_the_bundle(whole["train_images"])
-        others = np.random.default_rng(0).permutation(outside)[:5000]
+        others = measuring.held_out_first(whole["train_images"])[:5000]
         self.train = bundled.train_images, bundled.train_labels
         rest = np.setdiff1d(np.arange(len(whole["train_images"])), others)
         self.whole = whole["train_images"][rest], whole["train_labels"][rest]
