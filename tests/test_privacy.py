@@ -360,9 +360,10 @@ def test_the_table_of_full_size_runs_is_of_the_script_as_it_stands(monkeypatch):
     looks = [key[1:] for key in keys if key[0] == "members"]
     wanted = itertools.product(range(5), ("dropout 0.0", "dropout 0.5"), range(10))
     assert looks == [(what, str(look), str(seed)) for seed, what, look in wanted]
-    # Each rate that was used for the tests is the one that validation chose.
+    # Rate and bound that were used for the tests are those that validation chose.
     for what in ("hog", "scattering", "network"):
         tried = {k[2]: float(r["value"]) for k, r in zip(keys, rows, strict=True) if k[1] == what}
-        tried = {s.split()[1]: v for s, v in tried.items() if s.startswith("choose")}
-        used = {k[2].split("rate ")[1] for k in keys if k[1] == what and "rate" in k[2]}
+        used = {s.split(", ", 1)[1] for s in tried if s.startswith("epsilon")}
+        tried = {s[7:]: v for s, v in tried.items() if s.startswith("choose")}
+        assert set(tried) == {f"rate {rate}, bound {bound}" for bound, rate in script.TRIES[what]}
         assert used == {max(tried, key=tried.get)}, what
