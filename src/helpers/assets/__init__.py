@@ -2,7 +2,7 @@
 
 # Every file: size in bytes, SHA-256, name.
 FILES = """
-24069 61615eb68e0d1a4899cfdf8293f20d62b7a1f60f6fc7f8c5992613665b52f9c2 ablations.csv
+25052 f4e426b00cbe4bc582d1ddcc179a09bfe5e71fbc1acc193958654042ec085068 ablations.csv
 71042 d638240b0db71f3a36c1828c522f9e4d825817bfe23d09fa785a2ae06597453b alexnet28_fashion_mnist.axpk
 3485137 1aaea774926bad5004a4f47fff3cb0802d32e893aa71e7056f23839e88b6a9d0 alexnet28_fashion_mnist.npz
 3143 8d67cf545610400befd7a13137cff467ec0f7f68b1b3cd1b4a9eb7908479d53f continual.csv
