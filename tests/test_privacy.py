@@ -360,10 +360,15 @@ def test_the_table_of_full_size_runs_is_of_the_script_as_it_stands(monkeypatch):
     looks = [key[1:] for key in keys if key[0] == "members"]
     wanted = itertools.product(range(5), ("dropout 0.0", "dropout 0.5"), range(10))
     assert looks == [(what, str(look), str(seed)) for seed, what, look in wanted]
-    # Rate and bound that were used for the tests are those that validation chose.
-    for what in ("hog", "scattering", "network"):
-        tried = {k[2]: float(r["value"]) for k, r in zip(keys, rows, strict=True) if k[1] == what}
-        used = {s.split(", ", 1)[1] for s in tried if s.startswith("epsilon")}
-        tried = {s[7:]: v for s, v in tried.items() if s.startswith("choose")}
-        assert set(tried) == {f"rate {rate}, bound {bound}" for bound, rate in script.TRIES[what]}
-        assert used == {max(tried, key=tried.get)}, what
+    found = {k[1:]: float(r["value"]) for k, r in zip(keys, rows, strict=True) if k[0] == "private"}
+    for what, bounds in script.TRIES.items():  # the held-out images have chosen rate and bound
+        settings = []
+        for bound, rates in bounds.items():
+            tried = {rate: found[what, f"choose rate {rate}, bound {bound}", "0"] for rate in rates}
+            settings.append(f"rate {max(tried, key=tried.get)}, bound {bound}")
+        for epsilon in script.EPSILONS:
+            names = [f"epsilon {epsilon}, {setting}" for setting in settings]
+            best = max(names, key=lambda name, what=what: found[what, name, "0"])
+            used = [k[1] for k in found if k[0] == what and k[1].startswith(names[0][:10])]
+            assert set(used) == set(names), what
+            assert used.count(best) == max(map(used.count, names)), what
