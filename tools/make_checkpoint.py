@@ -37,9 +37,8 @@ def trained(data, recipe, seed):
     batch, peak, warm_up = RECIPES[recipe]
     steps = EPOCHS * -(-TRAINING_IMAGES // batch)
     up = int(warm_up * steps)
-    rise = {"initial_learning_rate": 0.0, "warmup_target": peak, "warmup_steps": up}
-    start = rise if up else {"initial_learning_rate": peak}
-    rate = keras.optimizers.schedules.CosineDecay(decay_steps=steps - up, **start)
+    cosine = keras.optimizers.schedules.CosineDecay
+    rate = cosine(0.0, steps - up, warmup_target=peak, warmup_steps=up)
     model, options = alexnet.alexnet28(), {"batch": batch, "seed": seed, "flip": True}
     training.fit(model, keras.optimizers.Adam(rate), train, validation, epochs=EPOCHS, **options)
     return model, validation
