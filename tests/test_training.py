@@ -247,6 +247,35 @@ def test_every_example_comes_once_an_epoch_in_an_order_that_follows_from_seed_an
     assert flat(order()) == list(range(50))
 
 
+@pytest.mark.parametrize("kind", ["uint8", "float32", "float64"])
+def test_slices_give_the_batches_of_the_pipeline(kind):
+    images = np.random.default_rng(0).integers(0, 256, (50, 4, 4)).astype(kind)
+    images, labels = images if kind == "uint8" else images / 255, np.arange(50)[:, None]
+    given = list(training.in_order(images, labels, 8)), training.pipeline(images, labels, 8)
+    for (x, y), (pixels, targets) in zip(*given, strict=True):
+        assert (x.dtype, y.dtype) == (pixels.dtype, targets.dtype)
+        assert np.array_equal(x, pixels) and np.array_equal(y, targets)
+
+
+def test_a_smaller_last_batch_is_not_compiled_anew():
+    traced = []
+
+    class Noting(keras.layers.Layer):
+        def call(self, inputs, training=False):
+            if not tf.executing_eagerly():
+                traced.append(training)
+            return inputs
+
+    layers = [keras.layers.Flatten(), Noting(), keras.layers.Dense(2)]
+    model = keras.Sequential([keras.Input((5, 5, 1)), *layers])
+    images, labels = np.zeros((10, 5, 5)), np.arange(10) % 2
+    traced.clear()
+    part = images[:3], labels[:3]
+    options = {"epochs": 2, "batch": 4, "progress": False}
+    training.fit(model, training.PaperSGD(), (images, labels), part, **options)
+    assert sorted(traced) == [False, True]
+
+
 def test_augmentation_is_the_same_after_skip_and_differs_between_epochs():
     images = np.random.default_rng(0).integers(0, 255, (12, 9, 9, 3)).astype("uint8")
     options = {"seed": 4, "epochs": 2, "crop": 2, "flip": True}

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from helpers.batches import checked, crop_and_flip, pair, pipeline
+from helpers.batches import checked, crop_and_flip, in_order, pair, pipeline
 from helpers.files import replace
 from helpers.networks import check_fits, check_precision
 from helpers.words import shown
@@ -194,8 +194,8 @@ def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=
         if not whole and not (name == "patience" and value is None):
             raise ValueError(f"{name}={shown(value)}: give a whole number from 1")
     images, labels = checked(*pair("train", train), batch)
-    held_out = pipeline(*pair("validation", validation), 500)
-    for name, part in (("train", (images, labels)), ("validation", checked(*validation, 1))):
+    held_out = checked(*pair("validation", validation), 500)
+    for name, part in (("train", (images, labels)), ("validation", held_out)):
         check_fits(model, name, *part)
     _check_optimizer(model, optimizer)
     optimizer.build(model.trainable_variables)
@@ -207,7 +207,7 @@ def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=
         "batch": batch, "seed": seed, "crop": crop, "flip": flip,
         "shapes": [list(variable.shape) for variable in model.variables],
     })  # fmt: skip
-    update, measure = _compiled_steps(model, optimizer, run.totals)
+    update, measure = _compiled_steps(model, images.shape[1:], optimizer, run.totals)
     steps = -(-len(labels) // batch)
     options = {"seed": seed, "epochs": epochs, "crop": crop, "flip": flip}
     batches = iter(pipeline(images, labels, batch, skip=run.step, **options))
@@ -218,7 +218,7 @@ def fit(model, optimizer, train, validation, *, epochs, batch=128, seed=0, crop=
             run.step += 1
             bar.update()
             if run.step % steps == 0:
-                run.end_epoch(*_measured(measure, held_out))
+                run.end_epoch(*_measured(measure, *held_out))
                 bar.set_postfix_str(f"validation accuracy {run.history[-1]['val_accuracy']:.3f}")
             elif run.step % save_every == 0:
                 run.save()
@@ -261,16 +261,21 @@ def _plain(config):
 
 def evaluate(model, images, labels):
     """Mean cross-entropy and accuracy of ``model`` on images and labels as for ``pipeline``."""
-    check_fits(model, "test", *checked(images, labels, 500))
-    return _measured(_compiled_steps(model)[1], pipeline(images, labels, 500))
+    images, labels = checked(images, labels, 500)
+    check_fits(model, "test", images, labels)
+    return _measured(_compiled_steps(model, images.shape[1:])[1], images, labels)
 
 
-def _measured(measure, batches):
+def _measured(measure, images, labels):
+    batches = in_order(images, labels, 500)
     loss, hits, count = sum(measure(*each).numpy() for each in batches).tolist()
     return loss / count, hits / count
 
 
-def _compiled_steps(model, optimizer=None, totals=None):
+def _compiled_steps(model, shape, optimizer=None, totals=None):
+    # Traced once for batches of any size; else the last, smaller batch of an epoch traces again.
+    batch = [tf.TensorSpec([None, *shape]), tf.TensorSpec([None], tf.int32)]
+
     def sums(labels, logits):
         logits = tf.cast(logits, tf.float32)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
@@ -278,7 +283,7 @@ def _compiled_steps(model, optimizer=None, totals=None):
         parts = [tf.reduce_sum(losses), tf.math.count_nonzero(hits), tf.size(hits)]
         return tf.reduce_mean(losses), tf.stack([tf.cast(part, tf.float64) for part in parts])
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=batch)
     def update(images, labels):
         with tf.GradientTape() as tape:
             loss, parts = sums(labels, model(images, training=True))
@@ -288,7 +293,7 @@ def _compiled_steps(model, optimizer=None, totals=None):
         optimizer.apply(tape.gradient(loss, weights), weights)
         totals.assign_add(parts)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=batch)
     def measure(images, labels):
         return sums(labels, model(images, training=False))[1]
 
