@@ -251,7 +251,8 @@ def test_every_example_comes_once_an_epoch_in_an_order_that_follows_from_seed_an
 def test_slices_give_the_batches_of_the_pipeline(kind):
     images = np.random.default_rng(0).integers(0, 256, (50, 4, 4)).astype(kind)
     images, labels = images if kind == "uint8" else images / 255, np.arange(50)[:, None]
-    given = list(training.in_order(images, labels, 8)), training.pipeline(images, labels, 8)
+    slices = training.in_order(*training.checked(images, labels, 8), 8)
+    given = list(slices), training.pipeline(images, labels, 8)
     for (x, y), (pixels, targets) in zip(*given, strict=True):
         assert (x.dtype, y.dtype) == (pixels.dtype, targets.dtype)
         assert np.array_equal(x, pixels) and np.array_equal(y, targets)

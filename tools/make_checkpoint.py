@@ -19,7 +19,7 @@ import keras
 import measuring
 import numpy as np
 
-from helpers import alexnet, datasets, session, training
+from helpers import alexnet, datasets, race, session, training
 
 EPOCHS, TRAINING_IMAGES = 20, 9_000
 RECIPES = {  # batch, highest rate, share of the steps in which it rises
@@ -35,10 +35,7 @@ def trained(data, recipe, seed):
     train, validation = ([part[:TRAINING_IMAGES] for part in pairs],
                          [part[TRAINING_IMAGES:] for part in pairs])  # fmt: skip
     batch, peak, warm_up = RECIPES[recipe]
-    steps = EPOCHS * -(-TRAINING_IMAGES // batch)
-    up = int(warm_up * steps)
-    cosine = keras.optimizers.schedules.CosineDecay
-    rate = cosine(0.0, steps - up, warmup_target=peak, warmup_steps=up)
+    rate = race.schedule(peak, warm_up, EPOCHS * -(-TRAINING_IMAGES // batch))
     model, options = alexnet.alexnet28(), {"batch": batch, "seed": seed, "flip": True}
     training.fit(model, keras.optimizers.Adam(rate), train, validation, epochs=EPOCHS, **options)
     return model, validation
